@@ -1,0 +1,64 @@
+"""The engine's SQLite file: one connection, shared by threads, in write-ahead mode.
+
+Whoever keeps records owns its tables: it hands its `CREATE TABLE IF NOT EXISTS` text to
+`Database.define` and uses `transaction` for what must happen together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class Database:
+    """A SQLite file that several threads may use; statements are serialized by a lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        # WAL with NORMAL survives the death of the process; only a power cut may lose the last
+        # transactions, and never leaves the file damaged
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+
+    def define(self, schema: str) -> None:
+        """Create tables; `schema` must be repeatable (`CREATE TABLE IF NOT EXISTS`)."""
+        with self._lock:
+            self._connection.executescript(schema)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make the statements within take effect together, or not at all."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; return the row id of an insert, else the number of rows touched."""
+        with self._lock:
+            cursor = self._connection.execute(statement, parameters)
+            is_insert = statement.lstrip()[:6].upper() == "INSERT"
+            return (cursor.lastrowid or 0) if is_insert else cursor.rowcount
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Return all rows of a SELECT."""
+        with self._lock:
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the file; later calls raise sqlite3.ProgrammingError."""
+        with self._lock:
+            self._connection.close()
