@@ -1,0 +1,119 @@
+"""Control groups: limits of what a container may use, and samples of what it does use.
+
+The launcher makes one folder per hierarchy for the whole sandbox, outside of it; the engine makes
+one below it for each container.  Two kernels' interfaces do the same things, so both stand behind
+one protocol, and one suite of tests runs on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a container may use; 0 means no limit of its own.
+
+    `memory` and `memory_swap` (memory plus swap; -1 unlimited) are bytes; `pids` is a number of
+    processes; `nano_cpus` are billionths of one processor; `cpu_shares` is a weight.
+    """
+
+    memory: int = 0
+    memory_swap: int = 0
+    pids: int = 0
+    nano_cpus: int = 0
+    cpu_shares: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a control group uses now.  Bytes, nanoseconds, numbers; None where not counted here."""
+
+    memory_bytes: int | None = None
+    memory_limit: int | None = None
+    memory_stat: Mapping[str, int] = field(default_factory=dict)
+    cpu_ns: int | None = None
+    throttled_periods: int | None = None
+    throttled_ns: int | None = None
+    pids: int | None = None
+    oom_kills: int | None = None
+
+
+class CgroupManager(Protocol):
+    """Makes, limits, reads and removes the control groups of containers.
+
+    `create` before the first process, `join_files` handed to the setup process, `remove` after
+    the last process is gone.  `supports` says which of `memory`, `pids`, `cpu` limits exist here;
+    a limit that is not supported is left out by `create` (the caller has warned, as Docker does).
+    """
+
+    def supports(self, controller: str) -> bool: ...
+    def create(self, name: str, limits: Limits) -> None: ...
+    def update(self, name: str, limits: Limits) -> None: ...
+    def join_files(self, name: str) -> list[str]: ...
+    def sample(self, name: str) -> Sample: ...
+    def processes(self, name: str) -> list[int]: ...
+    def remove(self, name: str) -> None: ...
+
+
+class NoCgroups:
+    """The manager of a place whose host hands out no control groups: every limit is discarded."""
+
+    def supports(self, controller: str) -> bool:
+        return False
+
+    def create(self, name: str, limits: Limits) -> None:
+        return
+
+    def update(self, name: str, limits: Limits) -> None:
+        return
+
+    def join_files(self, name: str) -> list[str]:
+        return []
+
+    def sample(self, name: str) -> Sample:
+        return Sample()
+
+    def processes(self, name: str) -> list[int]:
+        return []
+
+    def remove(self, name: str) -> None:
+        return
+
+
+def manager(hierarchies: Mapping[str, str]) -> CgroupManager:
+    """Return the manager for what the launcher could make.
+
+    `hierarchies` maps a controller (`memory`, `pids`, `cpu`, `cpuacct`) to the sandbox's folder
+    in its version 1 hierarchy; the key `unified` names the one of version 2; empty means none.
+    """
+    from lab.runtime.cgroup_v1 import CgroupV1
+    from lab.runtime.cgroup_v2 import CgroupV2
+
+    if "unified" in hierarchies:
+        return CgroupV2(Path(hierarchies["unified"]))
+    if hierarchies:
+        return CgroupV1({name: Path(path) for name, path in hierarchies.items()})
+    return NoCgroups()
+
+
+def read_number(path: Path) -> int | None:
+    """Return the number in a control file; None if the file is absent or says `max`."""
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.lstrip("-").isdecimal() else None
+
+
+def read_table(path: Path) -> dict[str, int]:
+    """Return the `name value` lines of a control file; empty if it is absent."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split() for line in lines)
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}

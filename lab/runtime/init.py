@@ -1,0 +1,204 @@
+"""From a forked spawner to a container's program: first `setup`, outside, then `init`, inside.
+
+`set_up` runs in the sandbox's user namespace with a mount namespace of its own.  It prepares
+everything that the container could not do for itself, clones init into the container's new
+namespaces, writes their id maps, wires the network and exits; the kernel then makes init a child
+of the spawner.  See lab.runtime.sync for the whole exchange.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from lab.errors import LabError, StartError
+from lab.kernel import syscalls, veth
+from lab.kernel.flags import CLONE, PR
+from lab.kernel.idmap import IdMap
+from lab.oci.runtime_spec import Mount, Spec
+from lab.runtime import namespaces, process, rootfs, sync
+
+_INSIDE = ("/dev", "/proc", "/sys")
+"""Binds below these are attached by init, after it has mounted its own file systems there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A START message, with what the spawner adds: descriptors, the filter, the launcher."""
+
+    bundle: str
+    base: str
+    layers: list[Mount]
+    endpoints: list[dict[str, Any]]
+    cgroups: list[str]
+    ids: IdMap
+    idmapped: bool
+    hidden: list[str]
+    stdio: list[int]
+    seccomp: bytes | None
+    launcher: socket.socket
+
+    @classmethod
+    def from_message(
+        cls,
+        message: dict[str, Any],
+        fds: list[int],
+        filters: dict[str, bytes],
+        launcher: socket.socket,
+    ) -> Request:
+        return cls(
+            bundle=message["bundle"],
+            base=message["base"],
+            layers=[Mount("", **layer) for layer in message["rootfs"]],
+            endpoints=message["endpoints"],
+            cgroups=message["cgroups"],
+            ids=IdMap(**message["ids"]),
+            idmapped=message["idmapped"],
+            hidden=message["hidden"],
+            stdio=fds,
+            seccomp=filters.get(message["seccomp"]),
+            launcher=launcher,
+        )
+
+
+def set_up(request: Request, report: int) -> None:
+    """Prepare the container, clone its init, and return when init has been told to go on.
+
+    In the init process it does not return: it execs, or exits with 127 after reporting why.
+    """
+    with open(f"{request.bundle}/config.json", "rb") as file:
+        spec = Spec.from_bytes(file.read())
+    join_cgroups(request.cgroups)
+    syscalls.unshare(CLONE.NEWNS)
+    rootfs.mount_layers(request.layers, request.base, f"{request.bundle}/{spec.root}")
+    late = _attach_binds(request, spec)
+    # the container's root owns its pipes, so that init can hand them on to the user
+    process.own_pipes(request.stdio, request.ids.to_sandbox(0))
+    gate, go = os.pipe()
+    # /proc/PID/uid_map belongs to the process's user only while it is dumpable
+    syscalls.prctl(PR.SET_DUMPABLE, 1)
+    pid = syscalls.clone(namespaces.flags_of(spec.linux.namespaces))
+    if pid == 0:
+        os.close(go)
+        _guarded(lambda: _init(spec, request, late, gate), report)
+    namespaces.write_id_maps(pid, request.ids.base, request.ids.size)
+    sync.report(report, pid=pid)
+    for endpoint in request.endpoints:
+        _connect(endpoint, pid)
+    os.write(go, sync.GO)
+
+
+def join_cgroups(files: list[str]) -> None:
+    """Move this process into control groups: `tasks` (v1) or `cgroup.procs` (v2) files.
+
+    Writing 0 means "myself", which version 1 does at once; a pid would wait for the kernel's
+    grace period, some 12 ms.
+    """
+    for path in files:
+        with open(path, "w") as file:
+            file.write("0")
+
+
+def _attach_binds(request: Request, spec: Spec) -> list[tuple[int, Mount]]:
+    owner = request.ids.to_sandbox(0)
+    own, foreign = [], []
+    for mount in spec.mounts:
+        if mount.type == "bind":
+            own_file = mount.source.startswith(f"{request.bundle}/")
+            (own if own_file else foreign).append(mount)
+    trees = [(rootfs.open_source(mount), mount) for mount in own]
+    # from here on nothing of the engine's state can be opened by path
+    for path in request.hidden:
+        rootfs.hide(path)
+    for mount in foreign:
+        tree = rootfs.open_source(mount)
+        if request.idmapped and "idmap" in mount.options:
+            rootfs.map_ids(tree, request.launcher)
+        trees.append((tree, mount))
+    late = []
+    for tree, mount in trees:
+        if mount.destination.startswith(tuple(f"{top}/" for top in _INSIDE)):
+            late.append((tree, mount))
+        else:
+            rootfs.attach(tree, mount, owner)
+    return late
+
+
+def _connect(endpoint: dict[str, Any], pid: int) -> None:
+    fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    try:
+        veth.attach(endpoint, fd)
+    finally:
+        os.close(fd)
+
+
+def _init(spec: Spec, request: Request, late: list[tuple[int, Mount]], gate: int) -> None:
+    if os.read(gate, 1) != sync.GO:
+        raise StartError("the container's set-up ended before it was done")
+    os.close(gate)
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    # until execve this process still holds the spawner's memory
+    syscalls.prctl(PR.SET_DUMPABLE, 0)
+    os.setsid()
+    os.umask(0)
+    rootfs.enter_root(spec.root_readonly)
+    rootfs.mount_cgroups([mount for mount in spec.mounts if mount.type.startswith("cgroup")])
+    for mount in spec.mounts:
+        if mount.type == "tmpfs":
+            rootfs.mount_at(mount)
+    for tree, mount in late:
+        rootfs.attach(tree, mount, 0)
+    os.umask(0o022)
+    _name_host(spec)
+    if spec.process.terminal:
+        rootfs.bind_console(process.open_terminal(spec.process, request.stdio[0]))
+    else:
+        process.use_stdio(request.stdio)
+    rootfs.make_readonly(spec.linux.readonly_paths)
+    rootfs.mask(spec.linux.masked_paths)
+    process.run(spec.process, request.seccomp, new_root=True)
+
+
+def _name_host(spec: Spec) -> None:
+    if "uts" in spec.linux.namespaces:
+        socket.sethostname(spec.hostname)
+        if spec.domainname:
+            syscalls.setdomainname(spec.domainname)
+    for name, value in spec.linux.sysctl.items():
+        with open("/proc/sys/" + name.replace(".", "/"), "w") as file:
+            file.write(value)
+
+
+def _guarded(step: Any, report: int) -> None:
+    """Run `step`, which should not return, and exit after reporting any error."""
+    try:
+        step()
+    except LabError as error:
+        code = error.exit_code if isinstance(error, StartError) else 128
+        sync.report(report, error=error.message, exit_code=code)
+    except Exception as error:
+        sync.report(report, error=f"{type(error).__name__}: {error}", exit_code=128)
+    finally:
+        os._exit(127)
+
+
+def guarded_exit(step: Any, report: int) -> None:
+    """Run `step` in a forked child and exit: 0 if it returned, 127 after reporting an error."""
+
+    def and_leave() -> None:
+        step()
+        os._exit(0)
+
+    _guarded(and_leave, report)
+
+
+def load_process(path: str) -> dict[str, Any]:
+    """Return the JSON object that describes an exec's process."""
+    with open(path, "rb") as file:
+        content: dict[str, Any] = json.load(file)
+    return content

@@ -1,0 +1,49 @@
+"""Namespaces by the runtime specification's names, and the id maps of a new user namespace.
+
+Source: OCI runtime-spec, config-linux.md; namespaces(7), user_namespaces(7).
+"""
+
+from __future__ import annotations
+
+from lab.kernel.flags import CLONE
+
+FLAGS = {
+    "user": CLONE.NEWUSER,
+    "mount": CLONE.NEWNS,
+    "pid": CLONE.NEWPID,
+    "uts": CLONE.NEWUTS,
+    "ipc": CLONE.NEWIPC,
+    "network": CLONE.NEWNET,
+    "cgroup": CLONE.NEWCGROUP,
+}
+
+PROC_FILES = {
+    "user": "user",
+    "mount": "mnt",
+    "pid": "pid",
+    "uts": "uts",
+    "ipc": "ipc",
+    "network": "net",
+    "cgroup": "cgroup",
+}
+"""Their files in /proc/PID/ns.  Source: namespaces(7)."""
+
+ALL = CLONE(sum(FLAGS.values()))
+
+
+def flags_of(names: tuple[str, ...]) -> CLONE:
+    """Return the clone flags that make these namespaces new; KeyError for an unknown name."""
+    flags = CLONE(0)
+    for name in names:
+        flags |= FLAGS[name]
+    return flags
+
+
+def write_id_maps(pid: int, base: int, size: int) -> None:
+    """Map ids 0.. of process `pid`'s user namespace to `base`.. of this process's, `size` ids.
+
+    The process must be dumpable, and this one privileged in the parent user namespace.
+    """
+    for kind in ("uid_map", "gid_map"):
+        with open(f"/proc/{pid}/{kind}", "w") as file:
+            file.write(f"0 {base} {size}")

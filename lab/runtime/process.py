@@ -1,0 +1,162 @@
+"""The last steps before a container's program runs: terminal, user, filter, capabilities, execve.
+
+Used for a container's first process (init) and for those that join it (enter).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import signal
+import socket
+import stat
+import struct
+import termios
+
+from lab.errors import StartError
+from lab.kernel import channel, syscalls
+from lab.kernel.flags import PR
+from lab.oci.runtime_spec import Process
+from lab.runtime import capabilities, users
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+_EXEC_FAILED = 255
+
+
+def open_terminal(process: Process, console: int) -> str:
+    """Make a terminal in the container's own /dev/pts, and send its master through `console`.
+
+    The slave becomes the controlling terminal and standard input, output and error; its path
+    is returned.
+    """
+    master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    fcntl.ioctl(master, termios.TIOCSPTLCK, struct.pack("i", 0))
+    number = struct.unpack("i", fcntl.ioctl(master, termios.TIOCGPTN, struct.pack("i", 0)))[0]
+    rows, columns = process.console_size
+    if rows and columns:
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    slave = os.open(f"/dev/pts/{number}", os.O_RDWR | os.O_NOCTTY)
+    with socket.socket(fileno=console) as sender:
+        channel.send(sender, {"terminal": number}, [master])
+    os.close(master)
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    use_stdio([slave, slave, slave])
+    if slave > 2:
+        os.close(slave)
+    return f"/dev/pts/{number}"
+
+
+def own_pipes(fds: list[int], owner: int) -> None:
+    """Give the pipes among `fds` to `owner`, so that their user can open them by /proc/self/fd."""
+    for fd in fds:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            os.fchown(fd, owner, owner)
+
+
+def use_stdio(fds: list[int]) -> None:
+    """Make three descriptors standard input, output and error."""
+    for number, fd in enumerate(fds):
+        os.dup2(fd, number)
+
+
+def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
+    """Become the container's program; returns only by raising StartError.
+
+    `new_root` says that this is a container's first process: its working folder is made if it
+    is not there, as Docker does.
+    """
+    user = users.look_up(process.user, process.additional_groups)
+    _own_stdio(user.uid)
+    _enter_folder(process.cwd, new_root)
+    env = dict(entry.partition("=")[::2] for entry in process.env)
+    if not env.get("HOME"):
+        env["HOME"] = user.home
+    program = find_program(process.args[0], env.get("PATH", _DEFAULT_PATH), user.uid == 0)
+    _apply_limits(process)
+    _default_signals()
+    last = capabilities.last_capability()
+    mask = capabilities.mask_of(process.capabilities) & ((1 << (last + 1)) - 1)
+    capabilities.drop_bounding(mask, last)
+    if process.no_new_privileges:
+        syscalls.prctl(PR.SET_NO_NEW_PRIVS, 1)
+    if seccomp is not None:
+        # still privileged here: without no_new_privs only a privileged process may filter itself
+        syscalls.seccomp_load(seccomp)
+    capabilities.become(user.uid, user.gid, user.groups, mask)
+    try:
+        os.execve(program, list(process.args), env)
+    except OSError as error:
+        # found, but not to be run (a script's interpreter is missing, a foreign architecture):
+        # Docker counts that as a program that ran and failed
+        os.write(2, f"exec {program}: {(error.strerror or '').lower()}\n".encode())
+        os._exit(_EXEC_FAILED)
+
+
+def find_program(name: str, path: str, as_root: bool) -> str:
+    """Return the file that `name` stands for, searched in `path` unless it has a slash.
+
+    Raises StartError with runc's words, which the docker CLI turns into exit code 126 or 127.
+    """
+    if "/" in name:
+        return _check_program(name, as_root)
+    for folder in path.split(":"):
+        candidate = os.path.join(folder or ".", name)
+        try:
+            mode = os.stat(candidate).st_mode
+        except OSError:
+            continue
+        if stat.S_ISREG(mode) and mode & 0o111:
+            return candidate
+    raise StartError(f'exec: "{name}": executable file not found in $PATH', _NOT_FOUND)
+
+
+def _check_program(name: str, as_root: bool) -> str:
+    try:
+        mode = os.stat(name).st_mode
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+        raise StartError(f'exec: "{name}": stat {name}: {reason}', code) from None
+    if stat.S_ISDIR(mode):
+        raise StartError(f'exec: "{name}": is a directory', _NOT_EXECUTABLE)
+    if not mode & 0o111 or not (as_root or os.access(name, os.X_OK)):
+        raise StartError(f'exec: "{name}": permission denied', _NOT_EXECUTABLE)
+    return name
+
+
+def _own_stdio(uid: int) -> None:
+    """Give the user the pipes it writes to, so that it can open /dev/stdout again."""
+    for fd in (0, 1, 2):
+        # nothing else: /dev/null belongs to everybody
+        if stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd):
+            os.fchown(fd, uid, -1)
+
+
+def _enter_folder(path: str, make: bool) -> None:
+    if make:
+        os.makedirs(path, exist_ok=True)
+    try:
+        os.chdir(path)
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise StartError(
+            f'chdir to cwd ("{path}") set in config.json failed: {reason}', _NOT_EXECUTABLE
+        ) from None
+
+
+def _apply_limits(process: Process) -> None:
+    for limit in process.rlimits:
+        number = getattr(resource, limit.type)
+        resource.setrlimit(number, (limit.soft, limit.hard))
+    if process.oom_score_adj:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(process.oom_score_adj))
+
+
+def _default_signals() -> None:
+    """Undo what this interpreter ignores: ignored signals would stay so after execve."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])

@@ -1,0 +1,254 @@
+"""What a container sees as its file tree: binds, pivot_root, /proc, /dev, /sys, veiled files.
+
+The first half runs in the sandbox's user namespace, before the container's own exists: there the
+image's layers and the learner's folders can be reached.  The second half runs inside, where after
+pivot_root no path can lead out any more.  Source: OCI runtime-spec, config-linux.md, Default
+Filesystems and Devices.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+
+from lab.errors import StartError, SyscallError
+from lab.kernel import channel, syscalls
+from lab.kernel.flags import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_RECURSIVE,
+    MNT,
+    MOUNT_ATTR,
+    MOVE_MOUNT,
+    MS,
+    OPEN_TREE,
+)
+from lab.kernel.openat2 import open_in_root
+from lab.oci.runtime_spec import Mount
+
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_LINKS = {
+    "/dev/fd": "/proc/self/fd",
+    "/dev/stdin": "/proc/self/fd/0",
+    "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2",
+    "/dev/core": "/proc/kcore",
+    "/dev/ptmx": "pts/ptmx",
+}
+_WORDS = {
+    "ro": MS.RDONLY,
+    "nosuid": MS.NOSUID,
+    "nodev": MS.NODEV,
+    "noexec": MS.NOEXEC,
+    "bind": MS.BIND,
+    "rbind": MS.BIND | MS.REC,
+}
+_IGNORED_WORDS = {"rw", "idmap", "rprivate", "private", "rslave", "slave", "z", "Z"}
+_VEIL = MS.NOSUID | MS.NODEV | MS.NOEXEC
+
+
+def split_options(options: tuple[str, ...]) -> tuple[MS, str]:
+    """Split mount(8) words into flags and the data that the file system itself reads."""
+    flags, data = MS(0), []
+    for word in options:
+        if word in _WORDS:
+            flags |= _WORDS[word]
+        elif word not in _IGNORED_WORDS:
+            data.append(word)
+    return flags, ",".join(data)
+
+
+def mount_layers(mounts: list[Mount], base: str, target: str) -> None:
+    """Mount a container's root file system at `target`; paths in options are relative to `base`."""
+    syscalls.mount(None, "/", None, MS.REC | MS.PRIVATE)
+    os.chdir(base)
+    for entry in mounts:
+        flags, data = split_options(entry.options)
+        syscalls.mount(entry.source, target, entry.type or None, flags, data or None)
+    os.chdir(target)
+
+
+def open_source(mount: Mount) -> int:
+    """Return a detached copy of the tree that a bind mount shows.
+
+    Magic links of /proc are not followed: through them a bind could reach what is hidden.
+    """
+    fd = _try_open("/", mount.source, os.O_PATH, no_magic_links=True)
+    if fd is None:
+        raise StartError(
+            f'invalid mount config for type "bind": bind source path does not exist: {mount.source}'
+        )
+    try:
+        flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_EMPTY_PATH
+        return syscalls.open_tree(fd, "", flags | OPEN_TREE.AT_RECURSIVE)
+    finally:
+        os.close(fd)
+
+
+def map_ids(tree: int, launcher: socket.socket) -> None:
+    """Have the launcher show `tree` with the container's ids, where the file system can do that.
+
+    Only the host's root may; where it cannot, the tree stays as it is (the engine has warned).
+    """
+    ours, theirs = channel.pair()
+    with ours:
+        channel.send(launcher, {"op": "idmap"}, [tree, theirs.fileno()])
+        theirs.close()
+        channel.receive(ours)
+
+
+def attach(tree: int, mount: Mount, owner: int) -> None:
+    """Attach a detached tree at the mount's place below the current folder, the container's root."""
+    is_folder = stat.S_ISDIR(os.fstat(tree).st_mode)
+    target = _make_target(mount.destination, is_folder, owner)
+    try:
+        syscalls.mount_setattr(
+            tree, "", AT_EMPTY_PATH | AT_RECURSIVE, _attributes(mount), propagation=MS.PRIVATE
+        )
+        both = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH
+        syscalls.move_mount(tree, "", target, "", both)
+    finally:
+        os.close(target)
+        os.close(tree)
+
+
+def hide(path: str) -> None:
+    """Cover a folder with an empty one, for this mount namespace and those copied from it."""
+    syscalls.mount("hidden", path, "tmpfs", MS.RDONLY | _VEIL, "size=4k,mode=000")
+
+
+def enter_root(readonly: bool) -> None:
+    """Make the current folder (a mount) the root, and mount what the specification asks for."""
+    devices = {name: _clone_device(name) for name in DEVICES}
+    # the copy is ours to move; the mount itself is locked, since it came from outside
+    flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_RECURSIVE
+    root = syscalls.open_tree(AT_FDCWD, ".", flags)
+    syscalls.move_mount(root, "", AT_FDCWD, ".", MOVE_MOUNT.F_EMPTY_PATH)
+    os.fchdir(root)
+    os.close(root)
+    syscalls.pivot_root(".", ".")
+    # the old root now lies over the new one; absolute paths already start in the new one, and
+    # /proc and /sys may only be mounted while the old ones can still be seen
+    mount_at(Mount("/proc", "proc", "proc", ("nosuid", "nodev", "noexec")))
+    mount_at(Mount("/sys", "sysfs", "sysfs", ("nosuid", "nodev", "noexec", "ro")))
+    syscalls.umount2(".", MNT.DETACH)
+    os.chdir("/")
+    _fill_dev(devices)
+    if readonly:
+        syscalls.mount_setattr(AT_FDCWD, "/", 0, MOUNT_ATTR.RDONLY)
+
+
+def mount_at(mount: Mount) -> None:
+    """Mount a virtual file system at its destination, which is made if the image lacks it."""
+    os.makedirs(mount.destination, exist_ok=True)
+    flags, data = split_options(mount.options)
+    syscalls.mount(mount.source, mount.destination, mount.type, flags, data or None)
+
+
+def make_readonly(paths: tuple[str, ...]) -> None:
+    """Make parts of /proc read-only; those that this kernel lacks are passed over."""
+    for path in paths:
+        if os.path.exists(path):
+            syscalls.mount(path, path, None, MS.BIND | MS.REC)
+            syscalls.mount(None, path, None, MS.BIND | MS.REMOUNT | MS.RDONLY | _VEIL)
+
+
+def mask(paths: tuple[str, ...]) -> None:
+    """Veil files with /dev/null and folders with an empty tmpfs; absent ones are passed over."""
+    for path in paths:
+        try:
+            kind = os.stat(path).st_mode
+        except OSError:
+            continue
+        if stat.S_ISDIR(kind):
+            syscalls.mount("tmpfs", path, "tmpfs", MS.RDONLY | _VEIL, "size=4k")
+        else:
+            syscalls.mount("/dev/null", path, None, MS.BIND)
+
+
+def _attributes(mount: Mount) -> MOUNT_ATTR:
+    return MOUNT_ATTR.RDONLY if "ro" in mount.options else MOUNT_ATTR(0)
+
+
+def _make_target(destination: str, is_folder: bool, owner: int) -> int:
+    """Open the place of a mount in the container's root, and make it if it is not there.
+
+    Every step is resolved inside the root, so a link in the image cannot lead out of it.
+    """
+    path = destination.strip("/")
+    found = _try_open(".", path or ".", os.O_PATH)
+    if found is not None:
+        return found
+    parent = _make_folders(os.path.dirname(path), owner)
+    try:
+        name = os.path.basename(path)
+        if is_folder:
+            os.mkdir(name, 0o755, dir_fd=parent)
+        else:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644, dir_fd=parent))
+        os.chown(name, owner, owner, dir_fd=parent, follow_symlinks=False)
+    finally:
+        os.close(parent)
+    return open_in_root(".", path, os.O_PATH)
+
+
+def _make_folders(path: str, owner: int) -> int:
+    fd = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    done = ""
+    for part in filter(None, path.split("/")):
+        done = f"{done}/{part}" if done else part
+        following = _try_open(".", done, os.O_PATH | os.O_DIRECTORY)
+        if following is None:
+            os.mkdir(part, 0o755, dir_fd=fd)
+            os.chown(part, owner, owner, dir_fd=fd)
+            following = open_in_root(".", done, os.O_PATH | os.O_DIRECTORY)
+        os.close(fd)
+        fd = following
+    return fd
+
+
+def _try_open(root: str, path: str, flags: int, no_magic_links: bool = False) -> int | None:
+    try:
+        return open_in_root(root, path, flags, no_magic_links=no_magic_links)
+    except SyscallError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
+
+
+def _clone_device(name: str) -> int:
+    flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
+    return syscalls.open_tree(AT_FDCWD, f"/dev/{name}", flags)
+
+
+def _fill_dev(devices: dict[str, int]) -> None:
+    # mode 755: in a sticky, world-writable /dev the kernel refuses `> /dev/null`
+    mount_at(Mount("/dev", "tmpfs", "tmpfs", ("nosuid", "mode=755", "size=65536k")))
+    for name, fd in devices.items():
+        os.close(os.open(f"/dev/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
+        syscalls.move_mount(fd, "", AT_FDCWD, f"/dev/{name}", MOVE_MOUNT.F_EMPTY_PATH)
+        os.close(fd)
+    terminals = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
+    mount_at(Mount("/dev/pts", "devpts", "devpts", terminals))
+    memory = ("nosuid", "nodev", "noexec", "mode=1777", "size=65536k")
+    mount_at(Mount("/dev/shm", "tmpfs", "shm", memory))
+    mount_at(Mount("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "nodev", "noexec")))
+    for path, target in _LINKS.items():
+        os.symlink(target, path)
+
+
+def bind_console(terminal: str) -> None:
+    """Show the container's terminal as /dev/console too."""
+    os.close(os.open("/dev/console", os.O_CREAT | os.O_WRONLY, 0o600))
+    syscalls.mount(terminal, "/dev/console", None, MS.BIND)
+
+
+def mount_cgroups(mounts: list[Mount]) -> None:
+    """Show the container its own control groups; a kernel that refuses leaves the folder empty."""
+    for entry in mounts:
+        try:
+            mount_at(entry)
+        except SyscallError:
+            return

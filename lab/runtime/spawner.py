@@ -1,0 +1,213 @@
+"""PID 1 of the sandbox: forks the engine's daemon, then every container's processes.
+
+Small and single-threaded on purpose: the daemon, which has threads, may never fork, unshare or
+setns.  When this process ends, the kernel ends everything in the sandbox; it ends when the
+launcher or the daemon does.  Source: pid_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.kernel import channel, syscalls
+from lab.kernel.flags import CLONE, MS, PR
+from lab.runtime import sync
+from lab.runtime.enter import enter
+from lab.runtime.init import Request, guarded_exit, set_up
+
+_SOCKET_KINDS = {
+    "tcp": (socket.AF_INET, socket.SOCK_STREAM, 0),
+    "udp": (socket.AF_INET, socket.SOCK_DGRAM, 0),
+    "netlink": (socket.AF_NETLINK, socket.SOCK_RAW, 0),
+}
+
+
+@dataclass(slots=True)
+class _Starting:
+    """A container or exec between its fork and its execve."""
+
+    id: str
+    report: int
+    content: bytes = b""
+
+
+@dataclass(slots=True)
+class Spawner:
+    """Serves requests of the daemon, reaps every process, reports the exits of tasks."""
+
+    daemon: socket.socket
+    launcher: socket.socket
+    daemon_pid: int
+    filters: dict[str, bytes] = field(default_factory=dict)
+    starting: dict[int, _Starting] = field(default_factory=dict)
+    running: dict[int, str] = field(default_factory=dict)
+    early: dict[int, int] = field(default_factory=dict)
+    """Wait statuses of processes that ended before their start was reported."""
+    helpers: set[int] = field(default_factory=set)
+    """Processes whose end says nothing: those that set up, and inits that failed."""
+
+    def serve(self) -> int:
+        """Serve until the daemon or the launcher is gone; return the daemon's exit code."""
+        wake, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+        poll = select.poll()
+        for fd in (wake, self.daemon.fileno(), self.launcher.fileno()):
+            poll.register(fd, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == wake:
+                    os.read(wake, 4096)
+                elif fd == self.daemon.fileno():
+                    received = channel.receive(self.daemon)
+                    if received is None:
+                        return self._await_daemon()
+                    self._handle(*received, poll)
+                elif fd == self.launcher.fileno():
+                    return 1
+                else:
+                    self._read_report(fd, poll)
+            code = self._reap()
+            if code is not None:
+                return code
+
+    def _handle(self, message: dict[str, Any], fds: list[int], poll: select.poll) -> None:
+        operation = message["op"]
+        if operation in (sync.START, sync.EXEC):
+            self._fork(message, fds, poll)
+        elif operation == sync.FILTER:
+            with open(fds.pop(), "rb") as file:
+                self.filters[message["key"]] = file.read()
+        elif operation == sync.SOCKETS:
+            self._make_sockets(message)
+        channel.close_all(fds)
+
+    def _fork(self, message: dict[str, Any], fds: list[int], poll: select.poll) -> None:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(reader)
+            os.close(writer)
+            text = f"fork: {os.strerror(error.errno)}"
+            self._send({"op": sync.FAILED, "id": message["id"], "message": text, "exit_code": 128})
+            return
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            guarded_exit(lambda: self._child(message, fds, writer), writer)
+        os.close(writer)
+        self.helpers.add(pid)
+        self.starting[reader] = _Starting(message["id"], reader)
+        poll.register(reader, select.POLLIN)
+
+    def _child(self, message: dict[str, Any], fds: list[int], report: int) -> None:
+        if message["op"] == sync.EXEC:
+            enter(message, fds, self.filters, report)
+        else:
+            set_up(Request.from_message(message, fds, self.filters, self.launcher), report)
+
+    def _read_report(self, fd: int, poll: select.poll) -> None:
+        start = self.starting[fd]
+        data = os.read(fd, 65536)
+        if data:
+            start.content += data
+            return
+        poll.unregister(fd)
+        os.close(fd)
+        del self.starting[fd]
+        outcome = sync.read_report(start.content)
+        pid = outcome.get("pid", 0)
+        if "error" in outcome or not pid:
+            text = outcome.get("error", "the container's set-up was killed")
+            code = outcome.get("exit_code", 128)
+            if pid and self.early.pop(pid, None) is None:
+                self.helpers.add(pid)
+            self._send({"op": sync.FAILED, "id": start.id, "message": text, "exit_code": code})
+            return
+        self._report_started(start.id, pid)
+
+    def _report_started(self, task: str, pid: int) -> None:
+        self.running[pid] = task
+        try:
+            pidfds = [os.pidfd_open(pid)]
+        except ProcessLookupError:
+            pidfds = []
+        self._send({"op": sync.STARTED, "id": task, "pid": pid}, pidfds)
+        channel.close_all(pidfds)
+        if pid in self.early:
+            self._report_exit(pid, self.early.pop(pid))
+
+    def _report_exit(self, pid: int, status: int) -> None:
+        task = self.running.pop(pid)
+        self._send({"op": sync.EXITED, "id": task, "status": status, "at_ns": time.time_ns()})
+
+    def _reap(self) -> int | None:
+        """Collect ended children; return the daemon's exit code if it was among them."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return None
+            if pid == 0:
+                return None
+            if pid == self.daemon_pid:
+                return os.waitstatus_to_exitcode(status)
+            if pid in self.running:
+                self._report_exit(pid, status)
+            elif pid in self.helpers:
+                self.helpers.remove(pid)
+            elif self.starting:
+                self.early[pid] = status
+
+    def _await_daemon(self) -> int:
+        _, status = os.waitpid(self.daemon_pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def _make_sockets(self, message: dict[str, Any]) -> None:
+        kind = _SOCKET_KINDS[message["kind"]]
+        made = [socket.socket(*kind) for _ in range(message["count"])]
+        answer = {"op": sync.SOCKETS, "id": message["id"]}
+        self._send(answer, [each.fileno() for each in made])
+        for each in made:
+            each.close()
+
+    def _send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
+        try:
+            channel.send(self.daemon, message, fds)
+        except OSError:
+            # the daemon is gone; the next round of the loop sees its end
+            return
+
+
+def main(launcher_fd: int, daemon_fds: list[int], argv: list[str]) -> None:
+    """Start the daemon as `argv` and serve it.  Runs in the launcher's new namespaces, as PID 1.
+
+    `launcher_fd` is this process's channel to the launcher.  `daemon_fds` are descriptors that
+    only the daemon inherits; its channel to this process is appended to `argv` as a number.
+    """
+    syscalls.prctl(PR.SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.prctl(PR.SET_DUMPABLE, 0)
+    launcher = socket.socket(fileno=launcher_fd)
+    launcher.set_inheritable(False)
+    syscalls.mount(None, "/", None, MS.REC | MS.SLAVE)
+    syscalls.mount("proc", "/proc", "proc", MS.NOSUID | MS.NODEV | MS.NOEXEC)
+    ours, theirs = channel.pair()
+    daemon_pid = os.fork()
+    if daemon_pid == 0:
+        theirs.set_inheritable(True)
+        os.execv(argv[0], [*argv, str(theirs.fileno())])
+    theirs.close()
+    channel.close_all(daemon_fds)
+    # the daemon keeps the host's network; everything forked from here on has the sandbox's own
+    syscalls.unshare(CLONE.NEWNET)
+    gc.collect()
+    gc.freeze()
+    spawner = Spawner(ours, launcher, daemon_pid)
+    os._exit(spawner.serve() & 0xFF)

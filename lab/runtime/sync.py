@@ -1,0 +1,64 @@
+"""How the engine's daemon, the spawner, and the processes that become a container talk.
+
+    daemon                 spawner (PID 1)          setup (forked)            init
+      |  start + stdio fds    |                        |
+      |---------------------->|  fork                  |
+      |                       |----------------------->|  own mount namespace, cgroup,
+      |                       |                        |  root file system, binds
+      |                       |                        |  clone: user, mount, pid, uts, ipc,
+      |                       |                        |  network, cgroup namespaces
+      |                       |                        |------------------------>|  waits
+      |                       |   report: pid          |  id maps, veth          |
+      |                       |<-----------------------|        go               |
+      |                       |                        |------------------------>|  pivot_root,
+      |                       |                     (exits; init is now          |  /proc /dev /sys,
+      |                       |                      the spawner's child)        |  console, user,
+      |                       |   report: error, or end of file at execve        |  seccomp, caps
+      |   started + pidfd     |<--------------------------------------------------|
+      |<----------------------|                                                execve
+      |   exited              |  SIGCHLD, waitpid
+      |<----------------------|
+
+An exec is the same with `enter` in place of `setup`: it joins the namespaces of the task's init
+and forks the process there.  The report is a pipe that execve closes, one JSON object per line.
+Requests and answers travel on one channel (lab.kernel.channel) and carry the task's `id`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+START = "start"
+"""id, bundle, base, rootfs, endpoints, cgroups, ids, idmapped, hidden, seccomp.
+
+Its fds are standard input, output and error, or the one socket that a terminal is sent through."""
+EXEC = "exec"
+"""id, process (path of its JSON), cgroups, ids, seccomp; fds: a pidfd of init, then as in START."""
+FILTER = "filter"
+"""key; fd: a file with a compiled seccomp program, kept under that key."""
+SOCKETS = "sockets"
+"""id, kind (`tcp`, `netlink`), count: sockets made in the sandbox's network namespace."""
+
+STARTED = "started"
+"""id, pid; fd: a pidfd."""
+FAILED = "failed"
+"""id, message, exit_code: nothing runs."""
+EXITED = "exited"
+"""id, status (as waitpid gives it), at_ns."""
+
+GO = b"g"
+
+
+def report(fd: int, **members: Any) -> None:
+    """Write one line to the report pipe."""
+    os.write(fd, json.dumps(members).encode() + b"\n")
+
+
+def read_report(content: bytes) -> dict[str, Any]:
+    """Merge the lines that setup and init wrote: `pid`, and `error` with `exit_code` if it failed."""
+    merged: dict[str, Any] = {}
+    for line in content.splitlines():
+        merged.update(json.loads(line))
+    return merged

@@ -1,0 +1,195 @@
+"""Tasks: running processes of containers, asked of the spawner.
+
+A **container** is the stored record; a **task** is what runs.  `Tasks` is the daemon's side of
+the channel to the spawner: plain blocking calls, usable from any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.errors import StartError, Unavailable
+from lab.kernel import channel
+from lab.kernel.idmap import IdMap
+from lab.oci.runtime_spec import Mount
+from lab.runtime import sync
+
+START_LIMIT = 60.0
+"""Seconds after which a start that the spawner does not answer counts as failed."""
+
+ExitListener = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Task:
+    """A running process; `pid` is the sandbox's number for it, `pidfd` holds on to it for good."""
+
+    id: str
+    pid: int
+    pidfd: int
+
+    def signal(self, number: int) -> None:
+        """Send a signal; a process that has ended is no error."""
+        if self.pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, number)
+
+    def close(self) -> None:
+        """Let go of the process; later signals go nowhere."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """What a new task needs: a bundle, where its layers are mounted from, its network and limits.
+
+    `base` is the folder that paths in the options of `rootfs` are relative to; `endpoints` are
+    JSON forms of lab.network.endpoint.Endpoint; `cgroups` are files to write 0 to; `seccomp` is
+    the key of a filter, or empty.
+    """
+
+    id: str
+    bundle: Path
+    base: Path
+    rootfs: Sequence[Mount]
+    endpoints: Sequence[dict[str, Any]] = ()
+    cgroups: Sequence[str] = ()
+    seccomp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecRequest:
+    """What an exec needs: the task to join, and the file that describes the process."""
+
+    id: str
+    process: Path
+    cgroups: Sequence[str] = ()
+    seccomp: str = ""
+
+
+class Tasks:
+    """Starts tasks and execs, hands out sockets of the sandbox's network, reports exits."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        ids: IdMap,
+        idmapped: bool,
+        hidden: Sequence[Path],
+        on_exit: ExitListener,
+    ) -> None:
+        """`hidden` are folders that no bind may show.  `on_exit(id, status, at_ns)` is called in
+        the reader's thread, after the start of that id has been answered."""
+        self._connection = connection
+        self._common = {"ids": asdict(ids), "idmapped": idmapped}
+        self._hidden = [str(path) for path in hidden]
+        self._on_exit = on_exit
+        self._waiting: dict[str, Future[tuple[dict[str, Any], list[int]]]] = {}
+        self._lock = threading.Lock()
+        self._counter = itertools.count()
+        self._reader = threading.Thread(target=self._read, name="spawner-reader", daemon=True)
+        self._reader.start()
+
+    def start(self, request: TaskRequest, stdio: Sequence[int]) -> Task:
+        """Start a container's init; StartError if it could not exec its program.
+
+        `stdio` is as in sync.START; the descriptors stay the caller's.
+        """
+        message = {
+            "op": sync.START,
+            "id": request.id,
+            "bundle": str(request.bundle),
+            "base": str(request.base),
+            "rootfs": [_layer(mount) for mount in request.rootfs],
+            "endpoints": list(request.endpoints),
+            "cgroups": list(request.cgroups),
+            "seccomp": request.seccomp,
+            "hidden": self._hidden,
+            **self._common,
+        }
+        return self._launch(message, list(stdio))
+
+    def exec(self, target: Task, request: ExecRequest, stdio: Sequence[int]) -> Task:
+        """Start a process in a running container; StartError if it could not."""
+        message = {
+            "op": sync.EXEC,
+            "id": request.id,
+            "process": str(request.process),
+            "cgroups": list(request.cgroups),
+            "seccomp": request.seccomp,
+            **self._common,
+        }
+        return self._launch(message, [target.pidfd, *stdio])
+
+    def add_filter(self, key: str, program: bytes) -> None:
+        """Give the spawner a compiled seccomp program under `key`."""
+        fd = os.memfd_create(key)
+        try:
+            os.write(fd, program)
+            os.lseek(fd, 0, os.SEEK_SET)
+            channel.send(self._connection, {"op": sync.FILTER, "key": key}, [fd])
+        finally:
+            os.close(fd)
+
+    def sockets(self, kind: str, count: int = 1) -> list[socket.socket]:
+        """Return new sockets of the sandbox's network namespace: `tcp`, `udp` or `netlink`."""
+        name = f"sockets-{next(self._counter)}"
+        message = {"op": sync.SOCKETS, "id": name, "kind": kind, "count": count}
+        _, fds = self._ask(name, message, [])
+        return [socket.socket(fileno=fd) for fd in fds]
+
+    def _launch(self, message: dict[str, Any], fds: list[int]) -> Task:
+        answer, received = self._ask(message["id"], message, fds)
+        if answer["op"] == sync.FAILED:
+            raise StartError(answer["message"], answer["exit_code"])
+        return Task(answer["id"], answer["pid"], received[0] if received else -1)
+
+    def _ask(
+        self, name: str, message: dict[str, Any], fds: list[int]
+    ) -> tuple[dict[str, Any], list[int]]:
+        future: Future[tuple[dict[str, Any], list[int]]] = Future()
+        with self._lock:
+            self._waiting[name] = future
+        try:
+            channel.send(self._connection, message, fds)
+            return future.result(START_LIMIT)
+        except (OSError, TimeoutError) as error:
+            raise Unavailable(f"the sandbox does not answer: {error}") from error
+        finally:
+            with self._lock:
+                self._waiting.pop(name, None)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                received = channel.receive(self._connection)
+            except OSError:
+                received = None
+            if received is None:
+                return
+            message, fds = received
+            if message["op"] == sync.EXITED:
+                self._on_exit(message["id"], message["status"], message["at_ns"])
+                continue
+            with self._lock:
+                future = self._waiting.get(message["id"])
+            if future is None:
+                channel.close_all(fds)
+            else:
+                future.set_result((message, fds))
+
+
+def _layer(mount: Mount) -> dict[str, Any]:
+    return {"type": mount.type, "source": mount.source, "options": list(mount.options)}

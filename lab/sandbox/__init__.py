@@ -1,0 +1,1 @@
+"""The sandbox: where the engine and its containers live, apart from the host."""

@@ -1,0 +1,42 @@
+"""The kinds of sandbox, and which one this place allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import InvalidParameter, SandboxUnavailable
+
+KINDS = ("auto", "namespaces", "vm")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to start: the engine's folder, the sockets' paths, and what it finds at hand.
+
+    `until` is a descriptor whose end of file ends the sandbox (the starter's pipe), or None.
+    """
+
+    root: Path
+    socket: Path
+    catalog: Path | None
+    until: int | None = None
+
+
+def run(kind: str, launch: Launch, say: Callable[[str], None]) -> int:
+    """Run the engine in a sandbox of `kind`, in the foreground; return its exit code.
+
+    `say` gets one line for each thing that a person should know, `ready` among them.  Raises
+    SandboxUnavailable, with what would help, if this place allows no such sandbox.
+    """
+    if kind not in KINDS:
+        raise InvalidParameter(f"unknown sandbox {kind!r}: choose one of {', '.join(KINDS)}")
+    if kind == "vm":
+        raise SandboxUnavailable(
+            "the microVM sandbox is not part of this version",
+            hint="use --sandbox namespaces, or auto",
+        )
+    from lab.sandbox.launcher import Launcher
+
+    return Launcher(launch, say).run()

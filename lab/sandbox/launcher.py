@@ -1,0 +1,219 @@
+"""The process outside of the sandbox: starts it, does for it what only the host may, cleans up.
+
+It stays in the host's namespaces and is single-threaded.  While it lives it serves two channels:
+the spawner's (show a bound folder with the container's ids) and the daemon's (`ready`, and
+whether a folder could be shown so).  When it ends, however it ends, the kernel ends the sandbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.config import EngineConfig, check_socket_path
+from lab.errors import Conflict, InvalidParameter, LabError, SyscallError
+from lab.kernel import channel, syscalls
+from lab.kernel.flags import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR, OPEN_TREE
+from lab.sandbox import cgroup_tree, namespaces
+from lab.sandbox.base import Launch
+from lab.sandbox.ids import plan_ids
+
+STOP_LIMIT = 20.0
+"""Seconds that the daemon has to stop its containers before everything is killed."""
+
+
+class Launcher:
+    """Runs one sandbox in the foreground."""
+
+    def __init__(self, launch: Launch, say: Callable[[str], None]) -> None:
+        self._launch = launch
+        self._say = say
+        self._idmap_fd: int | None = None
+        self._kill_at: float | None = None
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Start the sandbox, serve it until it ends, and return the daemon's exit code."""
+        launch = self._launch
+        with contextlib.ExitStack() as cleanup:
+            root = _make_root(launch.root)
+            cleanup.callback(os.close, _lock(root))
+            ids = plan_ids()
+            cgroups = cgroup_tree.create()
+            cleanup.callback(cgroups.remove)
+            if ids.owner_uid == 0:
+                self._idmap_fd = namespaces.make_user_namespace(ids)
+                cleanup.callback(os.close, self._idmap_fd)
+            listener = _listen(launch.socket)
+            cleanup.callback(_remove_socket, launch.socket)
+            spawner, spawner_end = channel.pair()
+            daemon, daemon_end = channel.pair()
+            config = EngineConfig(
+                root=root,
+                catalog=launch.catalog,
+                sandbox="namespaces",
+                id_base=ids.container_base,
+                idmapped=self._idmap_fd is not None,
+                listen_fd=listener.fileno(),
+                launcher_fd=daemon_end.fileno(),
+                cgroups=cgroups.hierarchies,
+            )
+            pid = namespaces.spawn(
+                ids,
+                spawner_end.fileno(),
+                [listener.fileno(), daemon_end.fileno()],
+                [sys.executable, "-m", "lab.daemon", config.to_json()],
+            )
+            cleanup.callback(_end, pid)
+            for each in (spawner_end, daemon_end, listener):
+                each.close()
+            return self._serve(pid, spawner, daemon)
+
+    def _serve(self, pid: int, spawner: socket.socket, daemon: socket.socket) -> int:
+        self._watch(spawner, lambda: self._answer(spawner))
+        self._watch(daemon, lambda: self._answer(daemon))
+        wake, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+        self._watch(wake, lambda: self._on_signals(os.read(wake, 4096), pid, daemon))
+        if self._launch.until is not None:
+            self._watch(self._launch.until, lambda: self._on_starter_gone(pid, daemon))
+        while True:
+            for key, _ in self._selector.select(self._time_left()):
+                key.data()
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+            if self._kill_at is not None and time.monotonic() >= self._kill_at:
+                os.kill(pid, signal.SIGKILL)
+
+    def _watch(self, source: socket.socket | int, action: Callable[[], None]) -> None:
+        self._selector.register(source, selectors.EVENT_READ, action)
+
+    def _time_left(self) -> float | None:
+        return None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
+
+    def _on_signals(self, numbers: bytes, pid: int, daemon: socket.socket) -> None:
+        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+            self._stop(pid, daemon)
+
+    def _on_starter_gone(self, pid: int, daemon: socket.socket) -> None:
+        assert self._launch.until is not None
+        if not os.read(self._launch.until, 4096):
+            self._selector.unregister(self._launch.until)
+            self._stop(pid, daemon)
+
+    def _stop(self, pid: int, daemon: socket.socket) -> None:
+        """Ask the daemon to stop; asked a second time, end everything at once."""
+        if self._kill_at is not None:
+            os.kill(pid, signal.SIGKILL)
+            return
+        self._kill_at = time.monotonic() + STOP_LIMIT
+        with contextlib.suppress(OSError):
+            channel.send(daemon, {"op": "stop"})
+
+    def _answer(self, source: socket.socket) -> None:
+        received = channel.receive(source)
+        if received is None:
+            self._selector.unregister(source)
+            return
+        message, fds = received
+        operation = message["op"]
+        if operation == "ready":
+            self._say("ready")
+        elif operation == "idmap":
+            self._reply(fds[1], self._show_mapped(fds[0]))
+        elif operation == "can_idmap":
+            self._reply(fds[0], self._can_map(message["path"]))
+        channel.close_all(fds)
+
+    def _reply(self, fd: int, refusal: str) -> None:
+        with socket.socket(fileno=os.dup(fd)) as sender, contextlib.suppress(OSError):
+            channel.send(sender, {"refusal": refusal})
+
+    def _can_map(self, path: str) -> str:
+        try:
+            flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_RECURSIVE
+            tree = syscalls.open_tree(AT_FDCWD, path, flags)
+        except SyscallError as error:
+            return error.message
+        try:
+            return self._show_mapped(tree)
+        finally:
+            os.close(tree)
+
+    def _show_mapped(self, tree: int) -> str:
+        """Map a detached tree's ids to a container's; return why not, or an empty string."""
+        if self._idmap_fd is None:
+            return "the lab was not started by root"
+        flags = AT_EMPTY_PATH | AT_RECURSIVE
+        try:
+            syscalls.mount_setattr(tree, "", flags, MOUNT_ATTR.IDMAP, userns_fd=self._idmap_fd)
+        except SyscallError as error:
+            return error.message
+        return ""
+
+
+def _make_root(root: Path) -> Path:
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return root.resolve()
+    except OSError as error:
+        raise InvalidParameter(
+            f"cannot use {root} for the engine's state: {error.strerror}"
+        ) from None
+
+
+def _lock(root: Path) -> int:
+    fd = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise Conflict(
+            f"another engine is already running on {root}",
+            hint="stop it first, or give this one a folder of its own with --root",
+        ) from None
+    return fd
+
+
+def _listen(path: Path) -> socket.socket:
+    """Bind the engine's socket, for its owner only; a stale one is replaced, a live one refused."""
+    path = check_socket_path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as probe:
+        if path.exists() and probe.connect_ex(str(path)) == 0:
+            raise Conflict(f"something already listens on {path}")
+    _remove_socket(path)
+    listener = socket.socket(socket.AF_UNIX)
+    umask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        raise LabError(f"cannot listen on {path}: {error.strerror}") from None
+    finally:
+        os.umask(umask)
+    listener.listen(128)
+    return listener
+
+
+def _remove_socket(path: Path) -> None:
+    if path.is_socket():
+        path.unlink()
+
+
+def _end(pid: int) -> None:
+    """Make sure that the sandbox is gone before its folders and locks are given up."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)

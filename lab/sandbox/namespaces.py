@@ -1,0 +1,98 @@
+"""The sandbox of kind `namespaces`: its first process, in new user, mount, pid, ipc, uts namespaces.
+
+Only single-threaded processes may call this.  Source: user_namespaces(7), clone(2).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from lab.config import child_environ
+from lab.errors import SandboxUnavailable, SyscallError
+from lab.kernel import syscalls
+from lab.kernel.flags import CLONE
+from lab.kernel.idmap import CONTAINER_IDS
+from lab.sandbox.ids import IdPlan
+
+_SANDBOX = CLONE.NEWUSER | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS
+_PROGRAM = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from lab.runtime.spawner import main
+main(int(sys.argv[2]), [int(fd) for fd in sys.argv[3].split(",") if fd], sys.argv[4:])
+"""
+
+
+def spawn(ids: IdPlan, launcher_fd: int, daemon_fds: list[int], daemon: list[str]) -> int:
+    """Start the spawner as PID 1 of a new sandbox; return its pid as the host sees it.
+
+    It keeps `launcher_fd`, and its daemon (started as `daemon`) inherits `daemon_fds`.
+    """
+    gate, go = os.pipe()
+    try:
+        pid = syscalls.clone(_SANDBOX)
+    except SyscallError as error:
+        raise SandboxUnavailable(
+            f"this machine does not let its users make namespaces ({error.message})",
+            hint="an administrator may allow it: sysctl user.max_user_namespaces and, on Debian,"
+            " kernel.unprivileged_userns_clone",
+        ) from None
+    if pid == 0:
+        _become_spawner(gate, go, launcher_fd, daemon_fds, daemon)
+    os.close(gate)
+    try:
+        ids.write(pid)
+        os.write(go, b"g")
+    except BaseException:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        raise
+    finally:
+        os.close(go)
+    return pid
+
+
+def make_user_namespace(ids: IdPlan) -> int:
+    """Return a descriptor of a user namespace with the map of every container, seen from the host.
+
+    The launcher shows bound folders through it (idmapped mounts); nothing ever runs in it.
+    """
+    gate, go = os.pipe()
+    pid = syscalls.clone(CLONE.NEWUSER)
+    if pid == 0:
+        os.close(go)
+        os.read(gate, 1)
+        os._exit(0)
+    os.close(gate)
+    try:
+        for kind, ids_of_kind in (("uid", ids.uids), ("gid", ids.gids)):
+            text = f"0 {ids_of_kind.start} {CONTAINER_IDS}"
+            Path(f"/proc/{pid}/{kind}_map").write_text(text)
+        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(go)
+        os.waitpid(pid, 0)
+
+
+def _become_spawner(
+    gate: int, go: int, launcher_fd: int, daemon_fds: list[int], daemon: list[str]
+) -> None:
+    try:
+        os.close(go)
+        if os.read(gate, 1) != b"g":
+            os._exit(1)
+        os.close(gate)
+        # the terminal's Ctrl-C is for the launcher alone
+        os.setsid()
+        for fd in (launcher_fd, *daemon_fds):
+            os.set_inheritable(fd, True)
+        package_parent = str(Path(__file__).resolve().parents[2])
+        listed = ",".join(map(str, daemon_fds))
+        argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, package_parent]
+        os.execve(argv[0], [*argv, str(launcher_fd), listed, *daemon], child_environ())
+    except BaseException as error:
+        os.write(2, f"lab: the sandbox could not start: {error}\n".encode())
+    finally:
+        os._exit(1)
