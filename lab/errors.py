@@ -13,6 +13,7 @@
       Unavailable               a part that is needed does not answer
         RegistryError           a registry answered with an error of its own
       Unsupported               Docker can do it, this engine does not (yet)
+      NetworkError              an address or a host port cannot be had
       StartError                a container's process could not be started
       SyscallError              the kernel refused a system call (also an OSError)
       SandboxUnavailable        this place allows no sandbox of the wanted kind
@@ -97,6 +98,10 @@ class RegistryError(Unavailable):
 
 class Unsupported(LabError):
     """Docker has this, the lab's engine does not; the message names it."""
+
+
+class NetworkError(LabError):
+    """No address is left, or a host port cannot be bound."""
 
 
 class StartError(LabError):
