@@ -86,8 +86,7 @@ def set_up(request: Request, report: int) -> None:
         _guarded(lambda: _init(spec, request, late, gate), report)
     namespaces.write_id_maps(pid, request.ids.base, request.ids.size)
     sync.report(report, pid=pid)
-    for endpoint in request.endpoints:
-        _connect(endpoint, pid)
+    _connect(request.endpoints, pid)
     os.write(go, sync.GO)
 
 
@@ -104,7 +103,8 @@ def join_cgroups(files: list[str]) -> None:
 
 def _attach_binds(request: Request, spec: Spec) -> list[tuple[int, Mount]]:
     owner = request.ids.to_sandbox(0)
-    own, foreign = [], []
+    own: list[Mount] = []
+    foreign: list[Mount] = []
     for mount in spec.mounts:
         if mount.type == "bind":
             own_file = mount.source.startswith(f"{request.bundle}/")
@@ -127,17 +127,21 @@ def _attach_binds(request: Request, spec: Spec) -> list[tuple[int, Mount]]:
     return late
 
 
-def _connect(endpoint: dict[str, Any], pid: int) -> None:
+def _connect(endpoints: list[dict[str, Any]], pid: int) -> None:
     fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
     try:
-        veth.attach(endpoint, fd)
+        for endpoint in endpoints:
+            veth.attach(endpoint, fd)
+        if not endpoints:
+            veth.isolate(fd)
     finally:
         os.close(fd)
 
 
 def _init(spec: Spec, request: Request, late: list[tuple[int, Mount]], gate: int) -> None:
     if os.read(gate, 1) != sync.GO:
-        raise StartError("the container's set-up ended before it was done")
+        # the set-up has failed, and has reported why
+        os._exit(127)
     os.close(gate)
     os.setgroups([])
     os.setresgid(0, 0, 0)
@@ -182,9 +186,18 @@ def _guarded(step: Any, report: int) -> None:
         code = error.exit_code if isinstance(error, StartError) else 128
         sync.report(report, error=error.message, exit_code=code)
     except Exception as error:
-        sync.report(report, error=f"{type(error).__name__}: {error}", exit_code=128)
+        sync.report(report, error=f"{_place(error)}: {error}", exit_code=128)
     finally:
         os._exit(127)
+
+
+def _place(error: Exception) -> str:
+    """Name the innermost function that raised: the only trace that a forked child leaves."""
+    trace = error.__traceback__
+    name = ""
+    while trace is not None:
+        name, trace = trace.tb_frame.f_code.co_name, trace.tb_next
+    return f"{type(error).__name__} in {name}"
 
 
 def guarded_exit(step: Any, report: int) -> None:

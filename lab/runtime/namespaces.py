@@ -44,6 +44,8 @@ def write_id_maps(pid: int, base: int, size: int) -> None:
 
     The process must be dumpable, and this one privileged in the parent user namespace.
     """
+    # a row may not span two rows of the parent's map, which has one for id 0 alone
+    text = f"0 {base} 1\n1 {base + 1} {size - 1}\n"
     for kind in ("uid_map", "gid_map"):
         with open(f"/proc/{pid}/{kind}", "w") as file:
-            file.write(f"0 {base} {size}")
+            file.write(text)

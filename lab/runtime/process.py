@@ -23,6 +23,8 @@ from lab.runtime import capabilities, users
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 _EXEC_FAILED = 255
+_GET_NUMBER, _UNLOCK = 0x80045430, 0x40045431
+"""TIOCGPTN and TIOCSPTLCK, which the termios module does not name.  Source: ioctl_tty(2)."""
 
 
 def open_terminal(process: Process, console: int) -> str:
@@ -32,8 +34,8 @@ def open_terminal(process: Process, console: int) -> str:
     is returned.
     """
     master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    fcntl.ioctl(master, termios.TIOCSPTLCK, struct.pack("i", 0))
-    number = struct.unpack("i", fcntl.ioctl(master, termios.TIOCGPTN, struct.pack("i", 0)))[0]
+    fcntl.ioctl(master, _UNLOCK, struct.pack("i", 0))
+    number = struct.unpack("i", fcntl.ioctl(master, _GET_NUMBER, struct.pack("i", 0)))[0]
     rows, columns = process.console_size
     if rows and columns:
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

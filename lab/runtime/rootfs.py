@@ -25,7 +25,7 @@ from lab.kernel.flags import (
     MS,
     OPEN_TREE,
 )
-from lab.kernel.openat2 import open_in_root
+from lab.kernel.openat2 import Resolve, openat2
 from lab.oci.runtime_spec import Mount
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -75,7 +75,7 @@ def open_source(mount: Mount) -> int:
 
     Magic links of /proc are not followed: through them a bind could reach what is hidden.
     """
-    fd = _try_open("/", mount.source, os.O_PATH, no_magic_links=True)
+    fd = _try_open("/", mount.source, os.O_PATH, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS)
     if fd is None:
         raise StartError(
             f'invalid mount config for type "bind": bind source path does not exist: {mount.source}'
@@ -191,7 +191,7 @@ def _make_target(destination: str, is_folder: bool, owner: int) -> int:
         os.chown(name, owner, owner, dir_fd=parent, follow_symlinks=False)
     finally:
         os.close(parent)
-    return open_in_root(".", path, os.O_PATH)
+    return _open(".", path, os.O_PATH)
 
 
 def _make_folders(path: str, owner: int) -> int:
@@ -203,15 +203,24 @@ def _make_folders(path: str, owner: int) -> int:
         if following is None:
             os.mkdir(part, 0o755, dir_fd=fd)
             os.chown(part, owner, owner, dir_fd=fd)
-            following = open_in_root(".", done, os.O_PATH | os.O_DIRECTORY)
+            following = _open(".", done, os.O_PATH | os.O_DIRECTORY)
         os.close(fd)
         fd = following
     return fd
 
 
-def _try_open(root: str, path: str, flags: int, no_magic_links: bool = False) -> int | None:
+def _open(root: str, path: str, flags: int, resolve: Resolve = Resolve.IN_ROOT) -> int:
+    """Open `path` with the folder `root` as "/": no link and no `..` leads out of it."""
+    dirfd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return open_in_root(root, path, flags, no_magic_links=no_magic_links)
+        return openat2(dirfd, os.fsencode(path), flags, 0, resolve)
+    finally:
+        os.close(dirfd)
+
+
+def _try_open(root: str, path: str, flags: int, resolve: Resolve = Resolve.IN_ROOT) -> int | None:
+    try:
+        return _open(root, path, flags, resolve)
     except SyscallError as error:
         if error.errno == errno.ENOENT:
             return None

@@ -96,7 +96,7 @@ class Spawner:
         except OSError as error:
             os.close(reader)
             os.close(writer)
-            text = f"fork: {os.strerror(error.errno)}"
+            text = f"fork: {error.strerror}"
             self._send({"op": sync.FAILED, "id": message["id"], "message": text, "exit_code": 128})
             return
         if pid == 0:
