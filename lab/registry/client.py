@@ -1,0 +1,270 @@
+"""The client of registries: resolve, fetch and push, at the lab's Hub or anywhere else.
+
+Source: OCI distribution-spec 1.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import aiohttp
+from yarl import URL
+
+from lab.errors import DigestMismatch, InvalidParameter, LabError, RegistryError, Unauthorized
+from lab.oci.descriptor import INDEXES, MANIFESTS, Descriptor
+from lab.oci.digest import Digest
+from lab.oci.manifest import MAX_SIZE
+from lab.oci.reference import Reference
+from lab.registry.authorizer import pull_scope, push_scope
+from lab.registry.endpoint import Credentials, Endpoint
+from lab.registry.failures import BROKEN, as_error, as_pull_error, read_answer, unreachable
+from lab.registry.transport import Limits, Transport, parse_location
+
+Progress = Callable[[int], None]
+"""Told how many bytes of a blob have been sent; starts again at 0 when an attempt is repeated."""
+
+_ACCEPT = ", ".join((*MANIFESTS, *INDEXES))
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a reference stands for: a manifest or index, byte for byte, and its descriptor."""
+
+    descriptor: Descriptor
+    content: bytes
+
+
+class RegistryClient:
+    """Talks to one registry in one name.
+
+    Errors: NotFound, Unauthorized, Forbidden as Docker words them; RegistryError for all else
+    that the registry answers, with its HTTP status, or status 0 if it cannot be reached.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        credentials: Credentials | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._transport = Transport(endpoint, credentials, self._limits)
+
+    async def resolve(self, reference: Reference) -> Resolved:
+        """Return the manifest that a reference with a tag or digest names.
+
+        Raises DigestMismatch if the registry sends something else than it, or the reference, says.
+        """
+        wanted = reference.digest or reference.tag or "latest"
+        target = f"/v2/{reference.path}/manifests/{wanted}"
+        scopes = (pull_scope(reference.path),)
+        async with self._transport.request("GET", target, scopes, {"Accept": _ACCEPT}) as response:
+            if response.status != 200:
+                raise as_pull_error(await read_answer(response), reference)
+            content = await _read(response, MAX_SIZE)
+            announced = response.headers.get("Docker-Content-Digest", "")
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        digest = reference.digest or _digest(announced) or Digest.of(content)
+        digest.check(content)
+        return Resolved(Descriptor(media_type, digest, len(content)), content)
+
+    async def fetch(self, path: str, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a blob of the repository `path`.
+
+        A connection that breaks midway is made again, and goes on where it broke, a few times.
+        Whether size and digest are right is for the receiver to check.
+        """
+        offset, attempt = 0, 1
+        while True:
+            try:
+                async with aclosing(self._fetch_from(path, descriptor.digest, offset)) as pieces:
+                    async for data in pieces:
+                        offset += len(data)
+                        yield data
+                return
+            except RegistryError as error:
+                if attempt >= self._limits.attempts or 0 < error.status < 500:
+                    raise
+            await self._pause(attempt)
+            attempt += 1
+
+    async def has_blob(self, path: str, digest: Digest) -> bool:
+        """Tell whether the repository holds the blob; asked before pushing it."""
+        target = f"/v2/{path}/blobs/{digest}"
+        async with self._transport.request("HEAD", target, (push_scope(path),)) as response:
+            if response.status in (200, 404):
+                return response.status == 200
+            raise as_error(await read_answer(response))
+
+    async def mount_blob(self, path: str, digest: Digest, from_repo: str) -> bool:
+        """Let the repository share a blob of another one; False if the registry would not."""
+        scopes = (push_scope(path), pull_scope(from_repo))
+        target = URL(f"/v2/{path}/blobs/uploads/") % {"mount": str(digest), "from": from_repo}
+        async with self._transport.request("POST", target, scopes) as response:
+            if response.status == 201:
+                return True
+            if response.status != 202:
+                raise as_error(await read_answer(response))
+            session = _location(response)
+        # it began an upload instead; nothing is lost if it does not hear that none will come
+        try:
+            async with self._transport.request("DELETE", session, (push_scope(path),)):
+                pass
+        except LabError:
+            pass
+        return False
+
+    async def push_blob(
+        self,
+        path: str,
+        descriptor: Descriptor,
+        open: Callable[[], BinaryIO],
+        progress: Progress = lambda sent: None,
+    ) -> None:
+        """Upload a blob; `open` is called for each attempt, and what it returns is closed."""
+        attempt = 1
+        while True:
+            try:
+                return await self._push_once(path, descriptor, open, progress)
+            except RegistryError as error:
+                if attempt >= self._limits.attempts or 0 < error.status < 500:
+                    raise
+            await self._pause(attempt)
+            attempt += 1
+
+    async def push_manifest(self, path: str, tag: str, content: bytes, media_type: str) -> Digest:
+        """Store a manifest under a tag (or a digest, as text); return its digest."""
+        target = f"/v2/{path}/manifests/{tag}"
+        headers = {"Content-Type": media_type}
+        scopes = (push_scope(path),)
+        async with self._transport.request(
+            "PUT", target, scopes, headers, lambda: content
+        ) as response:
+            if response.status not in (200, 201):
+                raise as_error(await read_answer(response))
+            announced = _digest(response.headers.get("Docker-Content-Digest", ""))
+        if announced is not None:
+            announced.check(content)
+        return announced or Digest.of(content)
+
+    async def login(self) -> None:
+        """Check the credentials.  Raises Unauthorized, in Docker's words, if they are wrong."""
+        url = await self._transport.base() / "v2/"
+        try:
+            async with self._transport.request("GET", url) as response:
+                if response.status != 200:
+                    raise as_error(await read_answer(response))
+        except Unauthorized as error:
+            raise Unauthorized(f'Get "{url}": {error.message}') from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    async def _fetch_from(
+        self, path: str, digest: Digest, offset: int
+    ) -> AsyncGenerator[bytes, None]:
+        target = f"/v2/{path}/blobs/{digest}"
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        async with self._transport.request("GET", target, (pull_scope(path),), headers) as response:
+            if response.status not in (200, 206):
+                raise as_error(await read_answer(response))
+            skip = offset - _start_of(response)
+            try:
+                async for data in response.content.iter_any():
+                    piece, skip = data[skip:], max(skip - len(data), 0)
+                    if piece:
+                        yield piece
+            except BROKEN as error:
+                raise unreachable("GET", response.url, error) from error
+
+    async def _push_once(
+        self, path: str, descriptor: Descriptor, open: Callable[[], BinaryIO], progress: Progress
+    ) -> None:
+        scopes = (push_scope(path),)
+        target = f"/v2/{path}/blobs/uploads/"
+        async with self._transport.request("POST", target, scopes) as response:
+            if response.status != 202:
+                raise as_error(await read_answer(response))
+            session = _location(response)
+        joint = "&" if session.raw_query_string else "?"
+        upload = URL(f"{session}{joint}digest={descriptor.digest}", encoded=True)
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(descriptor.size),
+        }
+        file = await asyncio.to_thread(open)
+        try:
+            async with asyncio.timeout(self._limits.stall) as guard:
+
+                def body() -> AsyncGenerator[bytes, None]:
+                    return self._pieces(file, progress, guard)
+
+                async with self._transport.request("PUT", upload, scopes, headers, body) as answer:
+                    if answer.status != 201:
+                        raise as_error(await read_answer(answer))
+        except TimeoutError as error:
+            raise unreachable("PUT", upload, error) from error
+        finally:
+            file.close()
+
+    async def _pieces(
+        self, file: BinaryIO, progress: Progress, guard: asyncio.Timeout
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield a file's content; as long as it is taken, the time limit moves on."""
+        sent = 0
+        file.seek(0)
+        while data := await asyncio.to_thread(file.read, _CHUNK):
+            yield data
+            sent += len(data)
+            progress(sent)
+            guard.reschedule(asyncio.get_running_loop().time() + self._limits.stall)
+
+    async def _pause(self, attempt: int) -> None:
+        await asyncio.sleep(self._limits.pause * 2 ** (attempt - 1))
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Read a body of at most `limit` bytes."""
+    whole = bytearray()
+    try:
+        async for data in response.content.iter_any():
+            whole += data
+            if len(whole) > limit:
+                raise InvalidParameter(f"manifest is larger than {limit} bytes")
+    except BROKEN as error:
+        raise unreachable("GET", response.url, error) from error
+    return bytes(whole)
+
+
+def _digest(text: str) -> Digest | None:
+    try:
+        return Digest.parse(text) if text else None
+    except InvalidParameter:
+        raise DigestMismatch(f"the registry sent an invalid digest: {text!r}") from None
+
+
+def _location(response: aiohttp.ClientResponse) -> URL:
+    text = response.headers.get("Location", "")
+    if not text:
+        raise RegistryError("the registry began an upload without saying where", response.status)
+    try:
+        return response.url.join(parse_location(text))
+    except aiohttp.InvalidURL as error:
+        raise unreachable("POST", response.url, error) from error
+
+
+def _start_of(response: aiohttp.ClientResponse) -> int:
+    """Return the position in the blob at which the answer begins."""
+    if response.status == 200:
+        return 0
+    unit, _, range = response.headers.get("Content-Range", "").partition(" ")
+    first = range.partition("-")[0]
+    if unit != "bytes" or not first.isdecimal():
+        raise RegistryError("the registry sent a part of a blob without its range", 206)
+    return int(first)

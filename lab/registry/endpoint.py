@@ -1,0 +1,61 @@
+"""Where a registry is, and who one is there."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.oci.reference import DEFAULT_DOMAIN
+
+_DOCKER_HUB = "registry-1.docker.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Name and password at one registry.  The password does not appear in `repr`."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A registry's address.
+
+    `urls` are tried in order, until one of them answers HTTP at all.  With `socket`, the
+    connection goes to that unix socket, whatever host the URL names.  `verify_tls` is false
+    where certificates are not checked: on this machine itself.
+    """
+
+    urls: tuple[str, ...]
+    socket: Path | None = None
+    verify_tls: bool = True
+
+    @classmethod
+    def of(cls, domain: str) -> Endpoint:
+        """Return the endpoint of a reference's domain, as Docker chooses it.
+
+        `docker.io` is Docker Hub.  Hosts of this machine's own (`localhost`, 127.0.0.0/8, ::1)
+        may speak plain HTTP, which is tried if HTTPS does not work; all others must have HTTPS.
+        """
+        host = _DOCKER_HUB if domain == DEFAULT_DOMAIN else domain
+        if _is_loopback(host):
+            return cls((f"https://{host}", f"http://{host}"), verify_tls=False)
+        return cls((f"https://{host}",))
+
+    @classmethod
+    def local(cls, socket: Path) -> Endpoint:
+        """Return the endpoint of a registry that listens on a unix socket: the lab's Hub."""
+        return cls(("http://hub",), socket=socket)
+
+
+def _is_loopback(host: str) -> bool:
+    bracketed = host.startswith("[")
+    name = host[1:].partition("]")[0] if bracketed else host.partition(":")[0]
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,96 @@
+"""The lab's Hub: builds its parts and keeps them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from lab.database import Database
+from lab.registry.access import Access
+from lab.registry.accounts import Accounts
+from lab.registry.app import make_app
+from lab.registry.catalog import Catalog
+from lab.registry.names import OFFICIAL, Repository
+from lab.registry.rights import Rights
+from lab.registry.source import Source
+from lab.registry.storage import Storage
+from lab.registry.tokens import Tokens, load_key
+from lab.registry.uploads import Uploads
+
+SERVICE = "docker-learning-lab"
+"""The name under which the Hub issues and accepts tokens."""
+
+_DATABASE = "hub.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A manifest has been pushed; `tag` is empty if it was pushed by its digest alone."""
+
+    repository: str
+    tag: str
+    digest: str
+    account: str
+
+
+PushListener = Callable[[Pushed], None]
+
+
+def open_accounts(root: Path) -> Accounts:
+    """Return the accounts of the Hub in `root`, which need not be running, nor exist yet."""
+    return Accounts(_database(root))
+
+
+class Hub:
+    """An OCI distribution server with accounts.
+
+    `root` is the Hub's folder, made if absent: `storage` tells what is in it, besides
+    `hub.sqlite` (accounts, private repositories) and `token.key`.  `catalog` is an OCI image
+    layout with the official images, or None.
+    """
+
+    def __init__(self, root: Path, catalog: Path | None) -> None:
+        self._database = _database(root)
+        self.accounts = Accounts(self._database)
+        self.storage = Storage(root)
+        self.catalog = Catalog(catalog)
+        self.uploads = Uploads(root / "uploads")
+        self.rights = Rights(self._database, lambda name: self.source(name).exists(name))
+        tokens = Tokens(load_key(root / "token.key"), SERVICE)
+        self.access = Access(self.accounts, self.rights, tokens, SERVICE)
+        self._listeners: list[PushListener] = []
+
+    def app(self) -> web.Application:
+        """Return the web application that serves this Hub."""
+        return make_app(self)
+
+    def source(self, name: Repository) -> Source:
+        """Return where a repository is read from."""
+        return self.catalog if name.startswith(OFFICIAL) else self.storage
+
+    def repositories(self) -> list[Repository]:
+        """Return the names of all repositories, official ones included; sorted."""
+        return sorted([*self.catalog.repositories(), *self.storage.repositories()])
+
+    def on_push(self, listener: PushListener) -> None:
+        """Call `listener` after each push, in the thread that stored it."""
+        self._listeners.append(listener)
+
+    def announce(self, repository: Repository, tag: str, digest: str, account: str) -> None:
+        """Tell the listeners of a push."""
+        for listener in self._listeners:
+            listener(Pushed(repository, tag, digest, account))
+
+    def close(self) -> None:
+        """Close the Hub's database; the application must have been shut down before."""
+        self._database.close()
+
+
+def _database(root: Path) -> Database:
+    # password hashes and the key are in there: for nobody but the owner to look at
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    root.chmod(0o700)
+    return Database(root / _DATABASE)
