@@ -1,0 +1,240 @@
+"""Turns a directory into a layer: an overlay's upper directory as the archive of its changes.
+
+Equal trees give equal bytes: members are sorted, times are whole seconds, names of users are
+left out, and the compressed stream has no time in it.  Source: OCI image-spec, layer.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import SyscallError
+from lab.image import attributes
+from lab.image.blobs import BlobStore
+from lab.image.streams import batched, run_ahead
+from lab.image.tar import OPAQUE_NAME, WHITEOUT_PREFIX, Kind, Member, clamp_time
+from lab.image.tar_writer import END, header, padding
+from lab.kernel import trees
+from lab.kernel.idmap import IdMap
+from lab.kernel.openat2 import open_beneath
+from lab.kernel.trees import Node
+from lab.oci.descriptor import OCI_LAYER_GZIP, Descriptor
+from lab.oci.digest import Digest, Hash
+
+_PIECE = 1 << 20
+_LEVEL = 1
+_GZIP = 31
+_FILE = os.O_RDONLY | os.O_NONBLOCK
+_KINDS = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIRECTORY,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFCHR: Kind.CHARACTER,
+    stat.S_IFBLK: Kind.BLOCK,
+    stat.S_IFIFO: Kind.FIFO,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenLayer:
+    """A layer in the blob store: its blob, the digest of its plain archive, and that of its files.
+
+    `size` is the bytes of the files in it, each hard link counted once.
+    """
+
+    descriptor: Descriptor
+    diff_id: Digest
+    size: int
+
+
+def write_layer(
+    upper: Path,
+    ids: IdMap,
+    blobs: BlobStore,
+    progress: Callable[[int], None] | None = None,
+) -> WrittenLayer:
+    """Store the changes in `upper`, an overlay's upper directory, as a gzip layer.
+
+    Reading, compressing and storing run beside each other.  `progress` is called, in this thread,
+    with the bytes of files read so far.  Deletions become `.wh.` members; overlay's own attributes
+    are dropped; sockets, and files whose names begin with `.wh.`, cannot be in a layer and are
+    left out.  A file that shrinks meanwhile is filled up with zeros.
+    Raises SyscallError where the disk is full; no blob is left then.
+    """
+    packer = Packer(ids)
+    report = None if progress is None else lambda: progress(packer.size)
+    with trees.opened(upper) as root:
+        descriptor, diff_id = store_layer(packer.archive(root, trees.walk(root)), blobs, report)
+    return WrittenLayer(descriptor, diff_id, packer.size)
+
+
+def store_layer(
+    plain: Iterator[bytes], blobs: BlobStore, report: Callable[[], None] | None = None
+) -> tuple[Descriptor, Digest]:
+    """Compress the pieces of an archive into the blob store; return the blob and the diff id."""
+    running = hashlib.sha256()
+    with (
+        blobs.ingest() as ingest,
+        run_ahead(batched(plain)) as pieces,
+        run_ahead(_compressed(pieces, running)) as packed,
+    ):
+        for piece in packed:
+            ingest.write(piece)
+            if report is not None:
+                report()
+        digest, size = ingest.commit()
+    return Descriptor(OCI_LAYER_GZIP, digest, size), Digest.from_hash(running)
+
+
+def _compressed(pieces: Iterator[bytes], running: Hash) -> Iterator[bytes]:
+    from isal import isal_zlib
+
+    packer = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+    for piece in pieces:
+        running.update(piece)
+        if packed := packer.compress(piece):
+            yield packed
+    yield packer.flush()
+
+
+class Packer:
+    """Turns the nodes of trees into the bytes of one archive.
+
+    `size` is the bytes of content so far.  With `layer` False, marks of overlay are no members
+    (the tree is a whole file system, not changes).
+    """
+
+    def __init__(self, ids: IdMap, layer: bool = True) -> None:
+        self.size = 0
+        self._ids = ids
+        self._layer = layer
+        self._first_names: dict[tuple[int, int], bytes] = {}
+
+    def archive(self, root: int, nodes: Iterator[Node]) -> Iterator[bytes]:
+        """Yield the whole archive of one tree."""
+        for node in nodes:
+            yield from self.member(root, node)
+        yield END
+
+    def member(self, root: int, node: Node) -> Iterator[bytes]:
+        """Yield the bytes of one node, which lies in the tree `root`; nothing if it is gone."""
+        parent, slash, name = node.path.rpartition(b"/")
+        kind = _KINDS.get(stat.S_IFMT(node.stat.st_mode))
+        if kind is None or name.startswith(WHITEOUT_PREFIX):
+            return
+        if trees.is_whiteout(node.stat):
+            if self._layer:
+                yield header(Member(parent + slash + WHITEOUT_PREFIX + name, Kind.FILE, mode=0))
+            return
+        if kind is Kind.DIRECTORY:
+            yield from self._directory(root, node)
+        elif first := self._first_names.get(_inode(node)):
+            yield header(self._described(node, Kind.HARDLINK)._replace(link=first))
+        elif kind is Kind.FILE:
+            yield from self._file(root, node)
+        else:
+            yield from self._special(root, node, kind)
+
+    def _directory(self, root: int, node: Node) -> Iterator[bytes]:
+        fd = _open(root, node.path, os.O_RDONLY | os.O_DIRECTORY)
+        if fd is None:
+            return
+        try:
+            found = attributes.read(fd)
+        finally:
+            os.close(fd)
+        member = self._described(node, Kind.DIRECTORY)
+        yield header(member._replace(name=node.path + b"/", xattrs=found))
+        if self._layer and trees.is_opaque(root, node.path):
+            yield header(Member(node.path + b"/" + OPAQUE_NAME, Kind.FILE, mode=0))
+
+    def _file(self, root: int, node: Node) -> Iterator[bytes]:
+        fd = _open(root, node.path, _FILE)
+        if fd is None:
+            return
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                return
+            self._remember(node)
+            member = self._described(Node(node.path, status), Kind.FILE)
+            yield header(member._replace(size=status.st_size, xattrs=attributes.read(fd)))
+            yield from self._content(fd, status.st_size)
+        finally:
+            os.close(fd)
+
+    def _content(self, fd: int, size: int) -> Iterator[bytes]:
+        left = size
+        while left:
+            piece = os.read(fd, min(left, _PIECE)) or bytes(min(left, _PIECE))
+            left -= len(piece)
+            self.size += len(piece)
+            yield piece
+        yield padding(size)
+
+    def _special(self, root: int, node: Node, kind: Kind) -> Iterator[bytes]:
+        member = self._described(node, kind)
+        if kind is Kind.SYMLINK:
+            link = _read_link(root, node.path)
+            if link is None:
+                return
+            self.size += len(link)
+            member = member._replace(link=link)
+        elif kind is not Kind.FIFO:
+            device = node.stat.st_rdev
+            member = member._replace(device=(os.major(device), os.minor(device)))
+        self._remember(node)
+        yield header(member)
+
+    def _described(self, node: Node, kind: Kind) -> Member:
+        status = node.stat
+        return Member(
+            node.path,
+            kind,
+            0,
+            stat.S_IMODE(status.st_mode),
+            self._ids.to_container(status.st_uid),
+            self._ids.to_container(status.st_gid),
+            clamp_time(status.st_mtime_ns),
+        )
+
+    def _remember(self, node: Node) -> None:
+        """Let later names of the same file be links to this one, now that it is in the archive."""
+        if node.stat.st_nlink > 1:
+            self._first_names[_inode(node)] = node.path
+
+
+def _inode(node: Node) -> tuple[int, int]:
+    return (node.stat.st_dev, node.stat.st_ino)
+
+
+def _open(root: int, path: bytes, flags: int) -> int | None:
+    """Open what the walk has seen; None if it is gone, or something else by now."""
+    try:
+        return open_beneath(root, path, flags | os.O_NOFOLLOW)
+    except SyscallError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            return None
+        raise
+
+
+def _read_link(root: int, path: bytes) -> bytes | None:
+    """Return the target of the link at `path`; None if it is gone."""
+    parent, _, name = path.rpartition(b"/")
+    fd = _open(root, parent, os.O_RDONLY | os.O_DIRECTORY)
+    if fd is None:
+        return None
+    try:
+        return os.readlink(name, dir_fd=fd)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EINVAL):
+            return None
+        raise
+    finally:
+        os.close(fd)
