@@ -1,0 +1,1 @@
+"""How containers are reached: addresses, bridges, endpoints, published ports."""
