@@ -48,14 +48,20 @@ class Call:
     async def batches(self) -> AsyncIterator[bytes]:
         """Yield the request's body in pieces of about a megabyte.
 
-        Raises ConnectionError if the client went away before the end.
+        Raises ConnectionError if the client went away before the end; what it had sent comes
+        first.
         """
         batch = bytearray()
-        async for data in self.request.content.iter_any():
-            batch += data
-            if len(batch) >= _BATCH:
+        try:
+            async for data in self.request.content.iter_any():
+                batch += data
+                if len(batch) >= _BATCH:
+                    yield bytes(batch)
+                    batch.clear()
+        except ConnectionError:
+            if batch:
                 yield bytes(batch)
-                batch.clear()
+            raise
         if batch:
             yield bytes(batch)
 

@@ -174,7 +174,7 @@ class RegistryClient:
         async with self._transport.request("GET", target, (pull_scope(path),), headers) as response:
             if response.status not in (200, 206):
                 raise as_error(await read_answer(response))
-            skip = offset - _start_of(response)
+            skip = offset - _start_of(response, offset)
             try:
                 async for data in response.content.iter_any():
                     piece, skip = data[skip:], max(skip - len(data), 0)
@@ -259,12 +259,14 @@ def _location(response: aiohttp.ClientResponse) -> URL:
         raise unreachable("POST", response.url, error) from error
 
 
-def _start_of(response: aiohttp.ClientResponse) -> int:
-    """Return the position in the blob at which the answer begins."""
+def _start_of(response: aiohttp.ClientResponse, asked: int) -> int:
+    """Return where in the blob the answer begins: at what was asked for, or before."""
     if response.status == 200:
         return 0
     unit, _, range = response.headers.get("Content-Range", "").partition(" ")
     first = range.partition("-")[0]
-    if unit != "bytes" or not first.isdecimal():
-        raise RegistryError("the registry sent a part of a blob without its range", 206)
+    if unit != "bytes" or not first.isdecimal() or int(first) > asked:
+        raise RegistryError(
+            f"the registry sent another part of a blob than bytes {asked} onward: {range!r}", 206
+        )
     return int(first)

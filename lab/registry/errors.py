@@ -72,8 +72,6 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         response = await handler(request)
     except web.HTTPException as error:
         response = _http(error)
-    except ConnectionError:
-        raise  # the client is gone: there is nobody to answer
     except Exception as error:
         response = _refusal(_translate(error))
     return response
@@ -84,6 +82,9 @@ def _translate(error: Exception) -> Refused:
         return error
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Refused(Code.NO_SPACE)
+    if isinstance(error, ConnectionError):
+        # the client is gone: nobody will read this, and it is not the Hub's failure
+        return Refused(Code.BLOB_UPLOAD_INVALID, "connection lost")
     if isinstance(error, InvalidParameter):
         return Refused(Code.UNKNOWN, error.message)
     _log.error("the Hub failed to answer", exc_info=error)

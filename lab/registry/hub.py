@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +40,14 @@ class Pushed:
 PushListener = Callable[[Pushed], None]
 
 
-def open_accounts(root: Path) -> Accounts:
-    """Return the accounts of the Hub in `root`, which need not be running, nor exist yet."""
-    return Accounts(_database(root))
+@contextmanager
+def open_accounts(root: Path) -> Iterator[Accounts]:
+    """Yield the accounts of the Hub in `root`, which may be running, and need not exist yet."""
+    database = _database(root)
+    try:
+        yield Accounts(database)
+    finally:
+        database.close()
 
 
 class Hub:
@@ -53,12 +59,12 @@ class Hub:
     """
 
     def __init__(self, root: Path, catalog: Path | None) -> None:
-        self._database = _database(root)
-        self.accounts = Accounts(self._database)
+        self.database = _database(root)
+        self.accounts = Accounts(self.database)
         self.storage = Storage(root)
         self.catalog = Catalog(catalog)
         self.uploads = Uploads(root / "uploads")
-        self.rights = Rights(self._database, lambda name: self.source(name).exists(name))
+        self.rights = Rights(self.database, lambda name: self.source(name).exists(name))
         tokens = Tokens(load_key(root / "token.key"), SERVICE)
         self.access = Access(self.accounts, self.rights, tokens, SERVICE)
         self._listeners: list[PushListener] = []
@@ -86,7 +92,7 @@ class Hub:
 
     def close(self) -> None:
         """Close the Hub's database; the application must have been shut down before."""
-        self._database.close()
+        self.database.close()
 
 
 def _database(root: Path) -> Database:

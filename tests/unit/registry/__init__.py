@@ -1,0 +1,1 @@
+"""Tests of the Hub and of the client of registries."""
