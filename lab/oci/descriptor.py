@@ -67,9 +67,12 @@ class Descriptor:
         size = fields.integer(source, "size", -1)
         if size < 0:
             raise InvalidParameter("a descriptor needs a size of 0 or more")
+        media_type = fields.text(source, "mediaType")
+        if not media_type:
+            raise InvalidParameter("a descriptor needs a mediaType")
         platform = fields.obj(source, "platform")
         return cls(
-            media_type=fields.text(source, "mediaType"),
+            media_type=media_type,
             digest=Digest.parse(fields.text(source, "digest")),
             size=size,
             platform=Platform.from_json(platform) if platform else None,

@@ -10,7 +10,8 @@ from typing import Protocol
 from lab.errors import DigestMismatch, InvalidParameter
 
 _LENGTHS = {"sha256": 64, "sha512": 128}
-_PATTERN = re.compile(r"(sha256|sha512):([0-9a-f]+)")
+_PATTERN = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
+_HEX = re.compile(r"[0-9a-f]+")
 
 
 class Hash(Protocol):
@@ -29,11 +30,18 @@ class Digest:
 
     @classmethod
     def parse(cls, text: str) -> Digest:
-        """Return the digest that `text` spells; InvalidParameter if it is none."""
+        """Return the digest that `text` spells; InvalidParameter, in Docker's words, if it is none."""
         match = _PATTERN.fullmatch(text)
-        if match is None or len(match[2]) != _LENGTHS[match[1]]:
+        if match is None:
             raise InvalidParameter(f"invalid checksum digest format: {text!r}")
-        return cls(match[1], match[2])
+        algorithm, value = match.groups()
+        if algorithm not in _LENGTHS:
+            raise InvalidParameter(f"unsupported digest algorithm: {text!r}")
+        if len(value) != _LENGTHS[algorithm]:
+            raise InvalidParameter(f"invalid checksum digest length: {text!r}")
+        if not _HEX.fullmatch(value):
+            raise InvalidParameter(f"invalid checksum digest format: {text!r}")
+        return cls(algorithm, value)
 
     @classmethod
     def of(cls, content: bytes) -> Digest:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, cast
 
 from lab.errors import InvalidParameter
 
 Json = dict[str, Any]
 
+_MAX_INTEGER = (1 << 63) - 1
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
 
 def load_object(content: bytes | str, what: str) -> Json:
     """Return the JSON object in `content`; `what` names it in the error."""
     try:
-        value = json.loads(content)
+        value = json.loads(content, parse_constant=_refuse_constant)
+        if _SURROGATE.search(content if isinstance(content, str) else content.decode()):
+            value = _without_lone_surrogates(value)
     except (ValueError, RecursionError) as error:
         raise InvalidParameter(f"{what} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
@@ -31,7 +37,10 @@ def integer(source: Json, key: str, default: int = 0) -> int:
     value = source.get(key)
     if isinstance(value, bool):
         raise InvalidParameter(f"{key} must be an integer")
-    return cast(int, _typed(source, key, int, default, "an integer"))
+    number = cast(int, _typed(source, key, int, default, "an integer"))
+    if abs(number) > _MAX_INTEGER:
+        raise InvalidParameter(f"{key} must be an integer of 64 bits")
+    return number
 
 
 def boolean(source: Json, key: str, default: bool = False) -> bool:
@@ -74,6 +83,17 @@ def without_empty(members: Json) -> Json:
 def dump(value: Any) -> bytes:
     """Return compact JSON, in the order of insertion, as bytes to be hashed and stored."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _without_lone_surrogates(value: Any) -> Any:
+    """Return `value` with halves of surrogate pairs replaced, since no UTF-8 can hold them."""
+    text = json.dumps(value, ensure_ascii=False)
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return json.loads(whole)
 
 
 def _typed(source: Json, key: str, kind: type, default: Any, wanted: str) -> Any:

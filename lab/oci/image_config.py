@@ -55,19 +55,19 @@ class ContainerConfig:
         )
 
     def to_json(self) -> Json:
-        return fields.without_empty(
+        # an empty list is kept: it says "nothing", where absence says "not set"
+        lists = {"Entrypoint": self.entrypoint, "Cmd": self.cmd, "Shell": self.shell}
+        set_lists = {key: list(value) for key, value in lists.items() if value is not None}
+        return set_lists | fields.without_empty(
             {
                 "User": self.user,
                 "ExposedPorts": {port: {} for port in self.exposed_ports},
                 "Env": list(self.env),
-                "Entrypoint": None if self.entrypoint is None else list(self.entrypoint),
-                "Cmd": None if self.cmd is None else list(self.cmd),
                 "Volumes": {path: {} for path in self.volumes},
                 "WorkingDir": self.working_dir,
                 "Labels": self.labels,
                 "StopSignal": self.stop_signal,
                 "Healthcheck": self.healthcheck,
-                "Shell": None if self.shell is None else list(self.shell),
                 "OnBuild": list(self.on_build),
             }
         )

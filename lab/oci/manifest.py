@@ -114,6 +114,9 @@ def parse(content: bytes, media_type: str = "") -> Manifest | Index:
     if len(content) > MAX_SIZE:
         raise InvalidParameter(f"manifest is larger than {MAX_SIZE} bytes")
     source = fields.load_object(content, "manifest")
+    if "manifests" in source and ("config" in source or "layers" in source):
+        # who takes it for one and who for the other would run different images
+        raise InvalidParameter("ambiguous manifest: it has both manifests and layers")
     kind = fields.text(source, "mediaType") or media_type.partition(";")[0].strip()
     if kind in INDEXES or (kind not in MANIFESTS and "manifests" in source):
         return Index.from_json(source, kind)

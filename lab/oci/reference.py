@@ -15,11 +15,17 @@ from lab.oci.digest import Digest
 DEFAULT_DOMAIN = "docker.io"
 OFFICIAL_PREFIX = "library/"
 
+_LEGACY_DOMAIN = "index.docker.io"
+
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
-_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_MAX_NAME = 255
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_WHOLE = re.compile(rf"({_HOST})/({_COMPONENT}(?:/{_COMPONENT})*)(?::({_TAG}))?(?:@({_DIGEST}))?")
+_WHOLE_TAG = re.compile(_TAG)
+_IDENTIFIER = re.compile(r"[0-9a-f]{64}")
+_MAX_PATH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +40,23 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Reference:
         """Return the reference that `text` spells; InvalidParameter, in Docker's words, if none."""
-        rest, at, digest_text = text.partition("@")
-        try:
-            digest = Digest.parse(digest_text) if at else None
-        except InvalidParameter:
-            raise _invalid() from None
-        head, colon, tail = rest.rpartition(":")
-        has_tag = bool(colon) and "/" not in tail
-        name, tag = (head, tail) if has_tag else (rest, "")
-        if has_tag and not _TAG.fullmatch(tag):
-            raise _invalid()
-        domain, path = _split_domain(name)
-        _check_path(domain, path, name)
-        return cls(domain, path, tag, digest)
+        if _IDENTIFIER.fullmatch(text):
+            raise InvalidParameter(
+                f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings"
+            )
+        host, rest = _split_domain(text)
+        remote = rest.partition(":")[0]
+        if remote.lower() != remote:
+            raise InvalidParameter(
+                f"invalid reference format: repository name ({remote}) must be lowercase"
+            )
+        match = _WHOLE.fullmatch(f"{host}/{rest}")
+        if match is None:
+            raise InvalidParameter("invalid reference format")
+        domain, path, tag, digest = match.groups()
+        if len(path) > _MAX_PATH:
+            raise InvalidParameter(f"repository name must not be more than {_MAX_PATH} characters")
+        return cls(domain, path, tag or "", Digest.parse(digest) if digest else None)
 
     @property
     def name(self) -> str:
@@ -83,41 +93,20 @@ class Reference:
 
 def check_tag(tag: str) -> str:
     """Return `tag` if it is one; InvalidParameter otherwise."""
-    if not _TAG.fullmatch(tag):
+    if not _WHOLE_TAG.fullmatch(tag):
         raise InvalidParameter(f"invalid tag format: {tag!r}")
     return tag
 
 
-def _split_domain(name: str) -> tuple[str, str]:
-    first, slash, rest = name.partition("/")
+def _split_domain(text: str) -> tuple[str, str]:
+    """Return the host, and the rest with `library/` where Docker adds it; tag and digest stay."""
+    first, slash, rest = text.partition("/")
     is_host = bool(slash) and (
         "." in first or ":" in first or first == "localhost" or first.lower() != first
     )
-    if is_host:
-        domain, path = first, rest
-    else:
-        domain, path = DEFAULT_DOMAIN, name
-    if domain == "index.docker.io":
-        domain = DEFAULT_DOMAIN
-    if domain == DEFAULT_DOMAIN and "/" not in path:
+    host, path = (first, rest) if is_host else (DEFAULT_DOMAIN, text)
+    if host == _LEGACY_DOMAIN:
+        host = DEFAULT_DOMAIN
+    if host == DEFAULT_DOMAIN and "/" not in path:
         path = OFFICIAL_PREFIX + path
-    return domain, path
-
-
-def _check_path(domain: str, path: str, name: str) -> None:
-    if not _HOST.fullmatch(domain):
-        raise _invalid()
-    if any(part.lower() != part for part in path.split("/")):
-        raise InvalidParameter("invalid reference format: repository name must be lowercase")
-    if not all(_COMPONENT.fullmatch(part) for part in path.split("/")):
-        raise _invalid()
-    if re.fullmatch(r"[0-9a-f]{64}", name):
-        raise InvalidParameter(
-            f"invalid repository name ({name}), cannot specify 64-byte hexadecimal strings"
-        )
-    if len(domain) + 1 + len(path) > _MAX_NAME:
-        raise InvalidParameter("repository name must not be more than 255 characters")
-
-
-def _invalid() -> InvalidParameter:
-    return InvalidParameter("invalid reference format")
+    return host, path
