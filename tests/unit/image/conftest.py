@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from lab.database import Database
 from lab.image.blobs import BlobStore
+from lab.image.store import ImageStore
 
 # the machine may be busy: slowness is no failure here
 settings.register_profile("calm", deadline=None)
@@ -25,3 +27,13 @@ def tree(tmp_path: Path) -> Path:
     path = tmp_path / "tree"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "lab.db")
+
+
+@pytest.fixture
+def images(database: Database, blobs: BlobStore) -> ImageStore:
+    return ImageStore(database, blobs)

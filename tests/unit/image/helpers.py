@@ -13,9 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from lab.image.blobs import BlobStore
 from lab.image.layer import LayerContent, apply_layer
+from lab.image.store import Image, ImageStore
+from lab.image.tar import Member
+from lab.image.tar_reader import TarReader
 from lab.kernel import trees
 from lab.kernel.idmap import IdMap
+from lab.oci.descriptor import OCI_LAYER, Descriptor
+from lab.oci.digest import Digest
+from lab.oci.image_config import History, ImageConfig
 
 IDS = IdMap(0)
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -119,3 +126,28 @@ def deep_tree(tree: Path, depth: int) -> Iterator[None]:
     finally:
         with trees.opened(tree) as root:
             trees.remove(root, b"d")
+
+
+def pieces(content: bytes, size: int) -> Iterator[bytes]:
+    return (content[start : start + size] for start in range(0, len(content), size))
+
+
+def read(content: bytes, size: int = 1 << 20) -> list[tuple[Member, bytes]]:
+    """All members with their contents, as this project's reader sees them."""
+    reader = TarReader(pieces(content, size))
+    return [(member, b"".join(reader.data())) for member in reader]
+
+
+def layer(blobs: BlobStore, content: bytes) -> Descriptor:
+    return Descriptor(OCI_LAYER, blobs.put(content), len(content))
+
+
+def make_image(
+    images: ImageStore, blobs: BlobStore, name: str = "one", parent: Digest | None = None
+) -> Image:
+    """An image of one layer, different for each name."""
+    content = bytes(1024) + name.encode()
+    config = ImageConfig("amd64", "linux", author=name).with_step(
+        History(created_by=name), Digest.of(content)
+    )
+    return images.add(config.to_bytes(), [layer(blobs, content)], len(content), parent)

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
 from lab.database import Database
 from lab.errors import InvalidParameter, NotFound
-from lab.image import gc
 from lab.image.blobs import BlobStore
-from lab.image.store import Image, ImageStore
-from lab.image.validate import validate
-from lab.oci.descriptor import OCI_CONFIG, OCI_LAYER, Descriptor, Platform
+from lab.image.store import ImageStore
 from lab.oci.digest import Digest
 from lab.oci.image_config import History, ImageConfig
-from lab.oci.manifest import Index, Manifest
 from lab.oci.reference import Reference
 
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(tmp_path / "lab.db")
-
-
-@pytest.fixture
-def images(database: Database, blobs: BlobStore) -> ImageStore:
-    return ImageStore(database, blobs)
-
-
-def layer(blobs: BlobStore, content: bytes) -> Descriptor:
-    return Descriptor(OCI_LAYER, blobs.put(content), len(content))
-
-
-def make(
-    images: ImageStore, blobs: BlobStore, name: str = "one", parent: Digest | None = None
-) -> Image:
-    """An image of one layer, different for each name."""
-    content = bytes(1024) + name.encode()
-    config = ImageConfig("amd64", "linux", author=name).with_step(
-        History(created_by=name), Digest.of(content)
-    )
-    return images.add(config.to_bytes(), [layer(blobs, content)], len(content), parent)
+from .helpers import layer, make_image
 
 
 def test_an_added_image_is_there(images: ImageStore, blobs: BlobStore, database: Database) -> None:
     """Is the record complete, its configuration a blob, and both there after a restart?"""
-    image = make(images, blobs)
+    image = make_image(images, blobs)
     assert image.id == Digest.of(image.config.to_bytes())
     assert blobs.has(image.id)
     assert (image.size, image.parent, len(image.layers)) == (1027, None, 1)
@@ -57,14 +27,14 @@ def test_an_added_image_is_there(images: ImageStore, blobs: BlobStore, database:
 
 def test_adding_again_changes_nothing(images: ImageStore, blobs: BlobStore) -> None:
     """Is an image that is there kept as it is?"""
-    image = make(images, blobs)
+    image = make_image(images, blobs)
     again = images.add(image.config.to_bytes(), image.layers, 5)
     assert again == image
 
 
 def test_images_come_latest_first(images: ImageStore, blobs: BlobStore) -> None:
     """Is the order that of adding, backwards?"""
-    added = [make(images, blobs, name) for name in "abc"]
+    added = [make_image(images, blobs, name) for name in "abc"]
     assert [image.id for image in images.all()] == [image.id for image in reversed(added)]
 
 
@@ -92,7 +62,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_a_tag_moves(images: ImageStore, blobs: BlobStore) -> None:
     """Does a tag mean the latest image given to it, and tell which it meant before?"""
-    one, two = make(images, blobs, "one"), make(images, blobs, "two")
+    one, two = make_image(images, blobs, "one"), make_image(images, blobs, "two")
     ref = Reference.parse("nginx")
     assert images.tag(ref, one.id) is None
     assert images.tag(ref, one.id) == one.id
@@ -113,7 +83,7 @@ def test_tags_that_docker_refuses(
     images: ImageStore, blobs: BlobStore, name: str, words: str
 ) -> None:
     """Are names that could be taken for digests refused in Docker's words?"""
-    image = make(images, blobs)
+    image = make_image(images, blobs)
     with pytest.raises(InvalidParameter, match=words):
         images.tag(Reference.parse(name), image.id)
 
@@ -131,7 +101,7 @@ def test_unknown_images_have_no_names(images: ImageStore) -> None:
 
 def test_untag(images: ImageStore, blobs: BlobStore) -> None:
     """Does a name end, by tag and by digest, while the image stays?"""
-    image = make(images, blobs)
+    image = make_image(images, blobs)
     ref, manifest = Reference.parse("alice/app:1"), Digest.of(b"m")
     images.tag(ref, image.id)
     images.set_digest(ref, manifest, image.id)
@@ -145,7 +115,7 @@ def test_untag(images: ImageStore, blobs: BlobStore) -> None:
 
 def test_names_by_digest(images: ImageStore, blobs: BlobStore) -> None:
     """Are repository digests told and found, whatever tag stands before the digest?"""
-    image = make(images, blobs)
+    image = make_image(images, blobs)
     manifest = Digest.of(b"m")
     images.set_digest(Reference.parse("localhost:5000/app:7"), manifest, image.id)
     [name] = images.digests_of(image.id)
@@ -157,15 +127,15 @@ def test_names_by_digest(images: ImageStore, blobs: BlobStore) -> None:
 
 def test_resolve_finds_ids(images: ImageStore, blobs: BlobStore) -> None:
     """Is an image found by whole id and by prefix, each with or without algorithm?"""
-    image = make(images, blobs)
-    make(images, blobs, "two")
+    image = make_image(images, blobs)
+    make_image(images, blobs, "two")
     for text in (str(image.id), image.id.hex, image.id.short, "sha256:" + image.id.hex[:20]):
         assert images.resolve(text) == image
 
 
 def test_a_name_comes_before_an_id(images: ImageStore, blobs: BlobStore) -> None:
     """If a tag looks like the beginning of an id, does the tag win, as in Docker?"""
-    one, two = make(images, blobs, "one"), make(images, blobs, "two")
+    one, two = make_image(images, blobs, "one"), make_image(images, blobs, "two")
     images.tag(Reference.parse(one.id.short), two.id)
     assert images.resolve(one.id.short) == two
 
@@ -196,7 +166,7 @@ def test_what_is_not_there_is_told_in_dockers_words(
 def test_an_ambiguous_prefix_is_not_found(images: ImageStore, blobs: BlobStore) -> None:
     """Is a prefix that several ids have no image?"""
     for number in range(17):
-        make(images, blobs, str(number))
+        make_image(images, blobs, str(number))
     digits = [image.id.hex[0] for image in images.all()]
     shared = next(digit for digit in digits if digits.count(digit) > 1)
     with pytest.raises(NotFound):
@@ -212,8 +182,8 @@ def test_what_is_no_name_is_invalid(images: ImageStore, text: str) -> None:
 
 def test_parents_and_children(images: ImageStore, blobs: BlobStore) -> None:
     """Are build steps chained, and is the chain cut when the parent goes?"""
-    base = make(images, blobs, "base")
-    child = make(images, blobs, "child", base.id)
+    base = make_image(images, blobs, "base")
+    child = make_image(images, blobs, "child", base.id)
     assert images.children(base.id) == [child.id]
     assert images.get(child.id).parent == base.id
     images.delete(base.id)
@@ -223,7 +193,7 @@ def test_parents_and_children(images: ImageStore, blobs: BlobStore) -> None:
 
 def test_deleting_takes_the_names_along(images: ImageStore, blobs: BlobStore) -> None:
     """Is an image gone with tags and digests, and may it come back with another size?"""
-    image = make(images, blobs)
+    image = make_image(images, blobs)
     images.tag(Reference.parse("a:1"), image.id)
     images.set_digest(Reference.parse("a"), Digest.of(b"m"), image.id)
     images.delete(image.id)
@@ -231,78 +201,3 @@ def test_deleting_takes_the_names_along(images: ImageStore, blobs: BlobStore) ->
     with pytest.raises(NotFound):
         images.resolve("a:1")
     assert images.add(image.config.to_bytes(), image.layers, 5).size == 5
-
-
-def test_the_collector_takes_only_what_nothing_needs(images: ImageStore, blobs: BlobStore) -> None:
-    """Do configurations, layers, manifests and their indexes stay, and everything else go?"""
-    image, other = make(images, blobs, "one"), make(images, blobs, "two")
-    config = Descriptor(OCI_CONFIG, image.id, blobs.size(image.id))
-    manifest = Manifest(config, image.layers).to_bytes()
-    manifest_digest = blobs.put(manifest)
-    entry = Descriptor("application/vnd.oci.image.manifest.v1+json", manifest_digest, len(manifest))
-    absent = replace(entry, digest=Digest.of(b"arm"), platform=Platform("linux", "arm64"))
-    index = blobs.put(Index((entry, absent)).to_bytes())
-    images.set_digest(Reference.parse("app"), index, image.id)
-    rubbish = blobs.put(b"rubbish")
-    images.delete(other.id)
-    gone = gc.collect(images, blobs)
-    assert set(gone) == {rubbish, other.id, other.layers[0].digest}
-    assert set(blobs.digests()) == {image.id, image.layers[0].digest, manifest_digest, index}
-    images.delete(image.id)
-    gc.collect(images, blobs)
-    assert list(blobs.digests()) == []
-
-
-def test_shared_layers_stay(images: ImageStore, blobs: BlobStore) -> None:
-    """Does a layer stay as long as one image has it?"""
-    shared = layer(blobs, bytes(1024))
-    config = ImageConfig("amd64", "linux", diff_ids=(Digest.of(bytes(1024)),))
-    first = images.add(config.to_bytes(), [shared], 0)
-    second = images.add(replace(config, author="other").to_bytes(), [shared], 0)
-    images.delete(first.id)
-    assert gc.collect(images, blobs) == [first.id]
-    assert blobs.has(shared.digest)
-    assert validate(second, blobs) == []
-
-
-def test_the_collector_respects_leases(images: ImageStore, blobs: BlobStore) -> None:
-    """Is what a pull has just stored safe before its image is added?"""
-    with blobs.lease():
-        blobs.put(b"layer of a pull")
-        assert gc.collect(images, blobs) == []
-    assert len(gc.collect(images, blobs)) == 1
-
-
-def test_a_damaged_manifest_keeps_nothing(images: ImageStore, blobs: BlobStore) -> None:
-    """Does a manifest that is absent or no manifest leave the collector working?"""
-    image = make(images, blobs)
-    images.set_digest(Reference.parse("a"), blobs.put(b"{}"), image.id)
-    images.set_digest(Reference.parse("b"), Digest.of(b"absent"), image.id)
-    assert gc.collect(images, blobs) == []
-
-
-def test_a_good_image_is_valid(images: ImageStore, blobs: BlobStore) -> None:
-    """Has a good image no problems?"""
-    assert validate(make(images, blobs), blobs) == []
-
-
-def test_every_damage_is_told(images: ImageStore, blobs: BlobStore) -> None:
-    """Are lost and changed blobs, wrong sizes, digests and diff ids named?"""
-    image = make(images, blobs)
-    [stored] = image.layers
-
-    def problem(changed: Image) -> str:
-        return "; ".join(validate(changed, blobs))
-
-    assert "0 layers" not in problem(image)
-    assert "expected 9" in problem(replace(image, layers=(replace(stored, size=9),)))
-    wrong = replace(image.config, diff_ids=(Digest.of(b"other"),))
-    assert "its plain content is" in problem(replace(image, config=wrong))
-    assert "another one than the blob" in problem(replace(image, config=wrong))
-    assert "its manifest 0" in problem(replace(image, layers=()))
-    blobs.path(stored.digest).write_bytes(b"y" * stored.size)
-    assert "the content has another digest" in problem(image)
-    blobs.delete(stored.digest)
-    assert "not found" in problem(image)
-    blobs.delete(image.id)
-    assert f"configuration {image.id}: content" in problem(image)
