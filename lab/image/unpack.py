@@ -149,11 +149,6 @@ class Unpacker:
         except FileExistsError:
             self._clear(parent, name)
             _link(source, target[-1], parent, name)
-        except PermissionError:
-            # the kernel says so of a directory
-            raise InvalidParameter(
-                f"invalid hardlink target {display(member.link)!r} of {display(member.name)!r}"
-            ) from None
         finally:
             os.close(source)
 
@@ -226,7 +221,13 @@ class Unpacker:
 
 
 def _link(source: int, target: bytes, parent: int, name: bytes) -> None:
-    os.link(target, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+    try:
+        os.link(target, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+    except PermissionError:
+        # the kernel says so of a directory
+        raise InvalidParameter(
+            f"invalid hardlink target {display(target)!r} of {display(name)!r}"
+        ) from None
 
 
 def _whiteout(parent: int, hidden: bytes) -> None:

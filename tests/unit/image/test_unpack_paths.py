@@ -65,10 +65,21 @@ def test_links_lead_nowhere_outside(tree: Path, tmp_path: Path) -> None:
         [hardlink("h", "{outside}/secret")],
         [hardlink("h", "missing")],
         [directory("d"), hardlink("h", "d")],
+        [symlink("h", "x"), directory("d"), hardlink("h", "d")],
         [hardlink("h", "h")],
         [hardlink("h", ".")],
     ],
-    ids=["climb", "through link", "to link", "absolute", "missing", "directory", "self", "root"],
+    ids=[
+        "climb",
+        "through link",
+        "to link",
+        "absolute",
+        "missing",
+        "directory",
+        "directory over link",
+        "self",
+        "root",
+    ],
 )
 def test_hard_links_cannot_reach_outside(
     tree: Path, tmp_path: Path, members: list[tarfile.TarInfo]
