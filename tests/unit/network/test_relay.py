@@ -151,7 +151,7 @@ def test_a_container_that_does_not_listen(harness: Harness) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = harness.publish(unused.getsockname()[1])
-        with harness.connect(port) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), harness.connect(port) as client:
             client.recv(1)
 
 
@@ -163,7 +163,7 @@ def test_no_socket_towards_the_containers(harness: Harness) -> None:
         raise Unavailable("the spawner is gone")
 
     harness.before_socket = refuse
-    with harness.connect(port) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), harness.connect(port) as client:
         client.recv(1)
     harness.before_socket = lambda: None
     with harness.connect(port) as client:

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -140,7 +141,9 @@ def test_a_fault_in_one_connection_spares_the_others(
     with harness.connect(port) as client, monkeypatch.context() as patch:
         patch.setattr(PipePool, "take", fail)
         client.sendall(b"x")
-        assert client.recv(1) == b""
+        # the byte was not read, so the kernel may end the connection by a reset
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
     assert "a connection to a published port failed" in caplog.text
     with harness.connect(port) as client:
         client.sendall(b"y")
