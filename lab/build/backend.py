@@ -6,13 +6,13 @@ The engine decides *how*, with its containers, snapshots and image store, by imp
 
     RUN               candidates -> create -> run -> commit -> remove
     COPY              candidates -> add_layer
-    WORKDIR           candidates -> create -> add_layer -> remove
-    any other         candidates -> create -> add_settings -> remove
+    WORKDIR           candidates -> add_layer -> create -> remove
+    any other         candidates -> add_settings -> create -> remove
     any, cached       candidates
 
-`create` comes before steps that run nothing because Docker shows, and with `rm=false` keeps, a
-container for each of them.  Such a container is never started; the engine need not prepare
-more than its record.
+Steps that run nothing `create` a container too, because Docker shows one for each of them, and
+keeps it with `rm=false`.  Such a container is never started; the engine need not prepare more
+than its record.
 
 Images are named by their full ids (`sha256:...`).  The parent "" is the empty image of
 `FROM scratch`: no layers, the engine's own architecture, `os` linux.

@@ -10,12 +10,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lab.build.context import Context, Entry, Kind
+from lab.build.golang import clean
 from lab.build.rootfs import ROOT, Owner, RootFs
 from lab.build.selection import Source
 from lab.errors import BuildError
@@ -30,10 +32,9 @@ def make_workdir(root: RootFs, path: str) -> None:
     """Make the directory of a WORKDIR; it belongs to root, whatever USER says."""
     try:
         root.make_directories(root.resolve(path))
-    except NotADirectoryError:
-        shown = posixpath.normpath(path)
-        raise BuildError(f"Cannot mkdir: {shown} is not a directory") from None
     except OSError as error:
+        if error.errno == errno.ENOTDIR:
+            raise BuildError(f"Cannot mkdir: {clean(path)} is not a directory") from None
         raise BuildError(f"mkdir {path}: {_reason(error)}") from None
 
 

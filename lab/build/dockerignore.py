@@ -66,6 +66,7 @@ def patterns_of(content: bytes) -> list[str]:
 
 
 def _compiled(pattern: str) -> _Pattern:
+    pattern = clean(pattern)
     excludes = not pattern.startswith("!")
     bare = pattern if excludes else pattern[1:]
     if not bare:

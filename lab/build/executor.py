@@ -164,13 +164,15 @@ class Executor:
         if isinstance(action, steps.RunCommand):
             self._run(action, change)
             return
-        self._create(steps.noted(self._state, action.command))
+        # before the container, which Docker cannot create if its directory cannot be made
         if isinstance(action, steps.MakeDirectory):
-            self._image = self._backend.add_layer(
+            image = self._backend.add_layer(
                 self._image, change, self._populate(lambda root: make_workdir(root, action.path))
             )
         else:
-            self._image = self._backend.add_settings(self._image, change)
+            image = self._backend.add_settings(self._image, change)
+        self._create(steps.noted(self._state, action.command))
+        self._image = image
 
     def _run(self, action: steps.RunCommand, change: Change) -> None:
         container = self._create(action.config)

@@ -72,8 +72,10 @@ class RootFs:
         try:
             with self._parent(path) as (parent, name):
                 return os.lstat(name, dir_fd=parent)
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
 
     def is_directory(self, path: str) -> bool:
         """Whether a directory is at this path without links."""
