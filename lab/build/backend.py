@@ -14,6 +14,9 @@ Steps that run nothing `create` a container too, because Docker shows one for ea
 keeps it with `rm=false`.  Such a container is never started; the engine need not prepare more
 than its record.
 
+An object serves one build, so it can hold what else the request said: credentials for
+registries, limits, the network.
+
 Images are named by their full ids (`sha256:...`).  The parent "" is the empty image of
 `FROM scratch`: no layers, the engine's own architecture, `os` linux.
 
@@ -35,7 +38,7 @@ from lab.oci.image_config import ContainerConfig, History, ImageConfig
 from lab.oci.reference import Reference
 
 Output = Callable[[str, bytes], None]
-"""Takes what a command wrote: `stdout` or `stderr`, and the bytes."""
+"""Takes what a command wrote: `stdout` or `stderr`, and the bytes; never two calls at a time."""
 
 Cancelled = Callable[[], bool]
 """Whether the build is to stop."""

@@ -32,13 +32,14 @@ class StepRecord:
     """How an image was made: `text` from the Dockerfile, `created_by` as in the history.
 
     `key` stands for all that the step depends on; `files` are path and checksum of what a COPY
-    copied.
+    copied, unless there were more than MAX_FILES; `file_count` is how many there were.
     """
 
     text: str
     created_by: str
     key: str
     files: Mapping[str, str] = field(default_factory=dict)
+    file_count: int = 0
 
     @classmethod
     def of(
@@ -54,7 +55,7 @@ class StepRecord:
         # surrogates stand for bytes of file names that are not UTF-8
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         listed = files if len(files) <= MAX_FILES else {}
-        return cls(text, " ".join(command), key, listed)
+        return cls(text, " ".join(command), key, listed, len(files))
 
     @classmethod
     def from_json(cls, source: Json) -> StepRecord:
@@ -63,6 +64,7 @@ class StepRecord:
             created_by=fields.text(source, "created_by"),
             key=fields.text(source, "key"),
             files=fields.text_map(source, "files"),
+            file_count=fields.integer(source, "file_count"),
         )
 
     def to_json(self) -> Json:
@@ -71,7 +73,13 @@ class StepRecord:
             "created_by": self.created_by,
             "key": self.key,
             "files": dict(self.files),
+            "file_count": self.file_count,
         }
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether `files` names every file."""
+        return len(self.files) == self.file_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,9 @@ class Reason(StrEnum):
 class Decision:
     """What the cache said about one step.
 
-    `details` are, by reason, the earlier instruction or what is different about which file
-    (`app/x.py changed`); `image` is the image that was found.
+    `details` are, by reason: the earlier instruction (INSTRUCTION); how the history notes the
+    earlier one (INPUTS); what is different about which file, `app/x.py changed`, or nothing
+    where there are too many to tell (FILES).  `image` is the image that was found.
     """
 
     step: int
@@ -130,9 +139,10 @@ def explain(record: StepRecord, candidates: Sequence[Candidate]) -> tuple[Reason
     if not same_text:
         return Reason.INSTRUCTION, (max(candidates, key=_age).record.text,)
     earlier = max(same_text, key=_age).record
-    if record.files or earlier.files:
-        return Reason.FILES, differences(earlier.files, record.files)
-    return Reason.INPUTS, (earlier.created_by,)
+    if not (record.lists_all and earlier.lists_all):
+        return Reason.FILES, ()
+    told = differences(earlier.files, record.files)
+    return (Reason.FILES, told) if told else (Reason.INPUTS, (earlier.created_by,))
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

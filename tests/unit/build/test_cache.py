@@ -88,6 +88,15 @@ def test_record_of_very_many_files_lists_none() -> None:
     one = StepRecord.of("COPY", [], ContainerConfig(), files)
     two = StepRecord.of("COPY", [], ContainerConfig(), {**files, "0": "2"})
     assert one.files == {} and one.key != two.key
+    assert explain(two, [Candidate("image", "1", one)]) == (Reason.FILES, ())
+
+
+def test_same_files_to_another_place_are_no_changed_files(build: Run) -> None:
+    """Is a COPY that misses for another reason than its files told so?"""
+    text = "FROM base:1\nARG W\nCOPY app $W\n"
+    build(text, FILES, build_args={"W": "/a"})
+    again = build(text, FILES, build_args={"W": "/b"})
+    assert [reason for reason, _ in reasons(again)] == ["HIT", "INPUTS"]
 
 
 def test_newest_of_equal_candidates_wins() -> None:
