@@ -44,7 +44,7 @@ class Caller:
 
 
 class Access:
-    """Identifies callers and grants tokens.  Methods block (hashing takes about 30 ms)."""
+    """Identifies callers and grants tokens.  Methods block (hashing takes about 20 ms)."""
 
     def __init__(
         self,

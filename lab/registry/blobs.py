@@ -117,8 +117,9 @@ async def _receive(call: Call, upload: Upload) -> None:
     up, so that its space is free again.
     """
     announced = call.request.headers.get("Content-Range")
-    if announced is not None:
-        upload.expect(ChunkRange.parse(announced), call.request.content_length)
+    range = None if announced is None else ChunkRange.parse(announced)
+    if range is not None:
+        upload.expect(range, call.request.content_length)
     try:
         async for batch in call.batches():
             await asyncio.to_thread(upload.append, batch)
@@ -127,6 +128,9 @@ async def _receive(call: Call, upload: Upload) -> None:
     except OSError:
         call.hub.uploads.end(upload)
         raise
+    if range is not None and upload.offset != range.last + 1:
+        call.hub.uploads.end(upload)
+        raise Refused(Code.SIZE_INVALID, detail={"received": upload.offset - range.first})
 
 
 async def _finish(call: Call, upload: Upload, digest: Digest) -> None:

@@ -77,7 +77,8 @@ class RegistryClient:
         """Yield the bytes of a blob of the repository `path`.
 
         A connection that breaks midway is made again, and goes on where it broke, a few times.
-        Whether size and digest are right is for the receiver to check.
+        Whether size and digest are right is for the receiver to check.  One who stops before the
+        end closes the generator (contextlib.aclosing).
         """
         offset, attempt = 0, 1
         while True:

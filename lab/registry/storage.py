@@ -27,7 +27,7 @@ from lab.image.blobs import BlobStore
 from lab.oci.digest import Digest
 from lab.oci.manifest import MAX_SIZE
 from lab.registry.errors import Code, Refused
-from lab.registry.names import Repository, Tag, tag_or_digest
+from lab.registry.names import Repository, Tag
 from lab.registry.source import StoredManifest
 
 _BLOBS, _MANIFESTS, _REFERRERS, _TAGS = "_blobs", "_manifests", "_referrers", "_tags"
@@ -133,8 +133,8 @@ class Storage:
     def referrers(self, name: Repository, subject: Digest) -> list[StoredManifest]:
         """Return the manifests that name `subject` as theirs, in the order of their digests."""
         folder = self._folder(name, _REFERRERS) / _flat(subject)
-        digests = (entry.name.replace("-", ":", 1) for entry in _files(folder))
-        return [self.manifest(name, tag_or_digest(digest)) for digest in sorted(digests)]
+        digests = sorted(Digest.parse(entry.name.replace("-", ":")) for entry in _files(folder))
+        return [self.manifest(name, digest) for digest in digests]
 
     def _folder(self, name: Repository, kind: str) -> Path:
         return self._repositories / name / kind

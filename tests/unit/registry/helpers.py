@@ -7,17 +7,22 @@ import base64
 import http.client
 import json
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from aiohttp import web
 
+from lab.errors import LabError
 from lab.oci.descriptor import OCI_CONFIG, OCI_LAYER_GZIP, Descriptor
 from lab.oci.digest import Digest
 from lab.oci.manifest import Manifest
+from lab.registry.client import RegistryClient
+from lab.registry.endpoint import Credentials, Endpoint
+from lab.registry.transport import Limits
 
 T = TypeVar("T")
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -117,6 +122,41 @@ def basic(user: str) -> str:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, within a limit."""
     return asyncio.run(asyncio.wait_for(work, 20))
+
+
+HASTY = Limits(connect=2, answer=2, stall=2, attempts=3, pause=0)
+"""Patience for tests, in which nothing is far away."""
+
+
+def use(
+    at: Served | Endpoint,
+    work: Callable[[RegistryClient], Awaitable[Any]],
+    credentials: Credentials | None = None,
+    limits: Limits = HASTY,
+) -> Any:
+    """Run `work` with a client, which is closed afterwards."""
+    endpoint = Endpoint((at.url,)) if isinstance(at, Served) else at
+
+    async def job() -> Any:
+        client = RegistryClient(endpoint, credentials, limits)
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    return run(job())
+
+
+def failure(
+    at: Served | Endpoint,
+    work: Callable[[RegistryClient], Awaitable[Any]],
+    credentials: Credentials | None = None,
+    limits: Limits = HASTY,
+) -> LabError:
+    """Return the error that `work` must end with."""
+    with pytest.raises(LabError) as caught:
+        use(at, work, credentials, limits)
+    return caught.value
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from lab.errors import Forbidden, LabError, NotFound, RegistryError, Unauthorized
+from lab.errors import Forbidden, NotFound, RegistryError, Unauthorized
 from lab.oci.descriptor import OCI_MANIFEST
 from lab.oci.digest import Digest
 from lab.oci.reference import Reference
@@ -18,7 +17,7 @@ from lab.registry.endpoint import Credentials, Endpoint
 from lab.registry.names import Repository
 
 from .conftest import NGINX, WEB, Running
-from .helpers import blob, make_image, run
+from .helpers import blob, failure, make_image, use
 
 ALICE = Credentials("alice", "sesame")
 WRONG = Credentials("alice", "mustard")
@@ -37,33 +36,6 @@ def by_port(hub: Running) -> Endpoint:
 def endpoint(request: pytest.FixtureRequest, hub: Running) -> Endpoint:
     make: Callable[[Running], Endpoint] = request.param
     return make(hub)
-
-
-def use(
-    endpoint: Endpoint,
-    work: Callable[[RegistryClient], Awaitable[Any]],
-    credentials: Credentials | None = None,
-) -> Any:
-    """Run `work` with a client, which is closed afterwards."""
-
-    async def job() -> Any:
-        client = RegistryClient(endpoint, credentials)
-        try:
-            return await work(client)
-        finally:
-            await client.close()
-
-    return run(job())
-
-
-def failure(
-    endpoint: Endpoint,
-    work: Callable[[RegistryClient], Awaitable[Any]],
-    credentials: Credentials | None = None,
-) -> LabError:
-    with pytest.raises(LabError) as caught:
-        use(endpoint, work, credentials)
-    return caught.value
 
 
 async def fetch(client: RegistryClient, path: str, content: bytes) -> bytes:

@@ -13,7 +13,7 @@ from lab.oci.digest import Digest
 from lab.oci.manifest import MAX_SIZE, Index
 from lab.registry.names import Repository
 
-from .conftest import ALICE, BOBBY, NGINX, WEB, Running, store
+from .conftest import ALICE, BOBBY, NGINX, WEB, Running, running, store
 from .helpers import call, make_image
 
 LAYER = Digest.of(b"web layer")
@@ -183,19 +183,40 @@ ROWS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def stocked(hub: Running) -> Iterator[Running]:
+def stock(hub: Running) -> Running:
+    """Add four tags of one image, and a private repository."""
     for tag in ("b", "a", "c", "A"):
         store(hub.hub, "alice/tagged", tag, make_image(b"signature"))
     store(hub.hub, "alice/secret", "1", SECRET)
     hub.hub.rights.set_private(Repository("alice/secret"), True)
-    yield hub
+    return hub
+
+
+@pytest.fixture
+def stocked(hub: Running) -> Running:
+    return stock(hub)
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One Hub for all requests that change nothing, which is checked at the end."""
+    with running(tmp_path_factory.mktemp("hub")) as hub:
+        stock(hub)
+        before = listing(hub)
+        yield hub
+        assert listing(hub) == before
+
+
+def listing(hub: Running) -> list[str]:
+    return sorted(str(path) for path in hub.root.rglob("*") if path.parent != hub.root)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
-def test_request_is_answered_as_specified(stocked: Running, row: Row) -> None:
+def test_request_is_answered_as_specified(request: pytest.FixtureRequest, row: Row) -> None:
     """Does the Hub answer this request with this status, these headers, this body?"""
-    answer = call(stocked.at, row.method, row.path, row.headers, row.send, row.user)
+    changes = row.status in (201, 202)
+    hub: Running = request.getfixturevalue("stocked" if changes else "unchanged")
+    answer = call(hub.at, row.method, row.path, row.headers, row.send, row.user)
     assert answer.status == row.status, answer.body
     for name, value in row.gives.items():
         assert (answer.header(name) or "") == value

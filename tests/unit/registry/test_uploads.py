@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import socket
 import threading
@@ -78,8 +79,6 @@ def test_upload_without_ranges_is_a_stream(hub: Running) -> None:
 
 def test_blob_may_be_named_by_sha512(hub: Running) -> None:
     """Is sha512 accepted, announced or not, and checked?"""
-    import hashlib
-
     digest = "sha512:" + hashlib.sha512(CONTENT).hexdigest()
     for query in ("", "?digest-algorithm=sha512"):
         location = begin(hub.at, UPLOADS + query)
@@ -109,6 +108,15 @@ def test_wrong_range_is_refused(hub: Running, range: str, status: int, code: str
     assert call(hub.at, "GET", location, user=ALICE).header("Range") == "0-3"
     done = chunk(hub.at, f"{location}?digest={DIGEST}", "4-9", b"456789", "PUT")
     assert done.status == 201
+
+
+def test_unannounced_length_is_checked_at_the_end(hub: Running) -> None:
+    """Is a chunk without Content-Length, of another length than its range, refused?"""
+    location = begin(hub.at)
+    headers = {"Transfer-Encoding": "chunked", "Content-Range": "0-9"}
+    answer = call(hub.at, "PATCH", location, headers, b"4\r\n0123\r\n0\r\n\r\n", ALICE)
+    assert (answer.status, answer.code) == (400, "SIZE_INVALID")
+    assert files(hub) == []
 
 
 @given(first=st.integers(0, 2**63), last=st.integers(0, 2**63))
