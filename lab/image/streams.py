@@ -132,7 +132,7 @@ def batched(pieces: Iterable[bytes], size: int = _PIECE) -> Iterator[bytes]:
 
 
 @contextmanager
-def run_ahead(items: Iterator[T], depth: int = 8) -> Iterator[Iterator[T]]:
+def run_ahead(items: Iterator[T], depth: int = 4) -> Iterator[Iterator[T]]:
     """Compute `items` in a thread, at most `depth` of them ahead of the consumer.
 
     An error in the thread is raised where the consumer takes the next item.  When the block is
