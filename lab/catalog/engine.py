@@ -22,13 +22,19 @@ _LAST_LINES = 12
 
 
 class BuildEngine:
-    """The engine that listens on the unix socket `socket`."""
+    """The engine that listens on the unix socket `socket`; connections end with the context."""
 
     def __init__(self, socket: str) -> None:
         with _readable_errors():
             self._api = docker.APIClient(
                 base_url=f"unix://{socket}", version="auto", timeout=_TIMEOUT
             )
+
+    def __enter__(self) -> BuildEngine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._api.close()
 
     @contextmanager
     def container(

@@ -75,7 +75,8 @@ def _make(
     progress("starting an engine", _DOWNLOADED)
     with ExitStack() as stack:
         scratch = stack.enter_context(_scratch(folder.parent))
-        engine = BuildEngine(stack.enter_context(start_engine()))
+        socket = stack.enter_context(start_engine())
+        engine = stack.enter_context(BuildEngine(socket))
         bench = Bench(PackageSet(packages), release, engine, scratch, lambda part: None)
         made = _Kitchen(LayoutWriter(folder), bench, progress).make_all()
     write_stamp(folder, {package.name: package.version for package in packages}, made)
