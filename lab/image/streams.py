@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from queue import Empty, Queue
-from typing import BinaryIO, Generic, Protocol, TypeVar
+from typing import BinaryIO, Generic, Protocol, TypeVar, cast
 
 from lab.errors import InvalidParameter, Unsupported
 
@@ -59,7 +60,8 @@ def _factory(start: bytes) -> Callable[[], Decompressor] | None:
     if start.startswith(b"\x1f\x8b\x08"):
         from isal import igzip_lib
 
-        return lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)  # type: ignore[no-any-return]
+        make = partial(igzip_lib.IgzipDecompressor, flag=igzip_lib.DECOMP_GZIP)
+        return cast("Callable[[], Decompressor]", make)
     if start.startswith(b"BZh"):
         from bz2 import BZ2Decompressor
 
