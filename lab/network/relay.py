@@ -101,7 +101,8 @@ class Relay:
         while self._running:
             for fd, events in self._epoll.poll(self._timeout()):
                 self._dispatch(fd, events)
-            self._continue()
+            if self._ready or self._starved or self._paused_until:
+                self._continue()
             self._bury()
         self._epoll.close()
         os.close(self._wake)
@@ -113,13 +114,12 @@ class Relay:
         return _PAUSE if self._starved or self._paused_until else None
 
     def _dispatch(self, fd: int, events: int) -> None:
-        if fd == self._wake:
-            self._run_calls()
+        if fd in self._connections:
+            self._advance(self._connections[fd][0], fd, events)
         elif fd in self._listeners:
             self._accept(self._listeners[fd])
-        elif fd in self._connections:
-            connection, _ = self._connections[fd]
-            self._advance(connection, partial(connection.on_event, fd, events))
+        elif fd == self._wake:
+            self._run_calls()
 
     def _run_calls(self) -> None:
         os.eventfd_read(self._wake)
@@ -131,13 +131,19 @@ class Relay:
             except Exception as error:
                 done.set_exception(error)
 
-    def _advance(self, connection: Connection, step: Callable[[PipePool], Progress]) -> None:
+    def _advance(self, connection: Connection, fd: int = -1, events: int = 0) -> None:
+        """Go on with a connection, because of `events` or because it may have another turn."""
         try:
-            progress = step(self._pipes)
+            if events:
+                progress = connection.on_event(fd, events, self._pipes)
+            else:
+                progress = connection.resume(self._pipes)
         except Exception:
             # one connection's trouble must not end the service of all
             _log.exception("a connection to a published port failed")
             progress = Progress.DONE
+        if progress is Progress.WAITING:
+            return
         if progress is Progress.DONE:
             self._drop(connection)
         elif progress is Progress.MORE:
@@ -155,7 +161,7 @@ class Relay:
         self._starved.clear()
         for connection in waiting:
             if not connection.closed:
-                self._advance(connection, connection.resume)
+                self._advance(connection)
 
     def _add(self, listeners: Iterable[Listener]) -> None:
         for listener in listeners:

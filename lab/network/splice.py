@@ -155,9 +155,19 @@ class Flow:
 class Connection:
     """A client's connection to a published port, and ours to the container."""
 
-    __slots__ = ("_connecting", "_down", "_reset", "_up", "client", "closed", "upstream")
+    __slots__ = (
+        "_client_fd",
+        "_connecting",
+        "_down",
+        "_reset",
+        "_up",
+        "client",
+        "closed",
+        "upstream",
+    )
 
     def __init__(self, client: socket.socket, upstream: socket.socket) -> None:
+        self._client_fd = client.fileno()
         self.client = client
         self.upstream = upstream
         self.closed = False
@@ -168,7 +178,7 @@ class Connection:
 
     def on_event(self, fd: int, events: int, pipes: PipePool) -> Progress:
         """Do what epoll's `events` for the descriptor `fd`, one of the two, allow to do."""
-        of_client = fd == self.client.fileno()
+        of_client = fd == self._client_fd
         if self._connecting:
             return self._on_connecting(of_client, events, pipes)
         reading, writing = (self._up, self._down) if of_client else (self._down, self._up)
@@ -206,6 +216,8 @@ class Connection:
         return self.resume(pipes)
 
     def _conclude(self, progress: Progress, pipes: PipePool) -> Progress:
+        if not (self._up.finished or self._down.finished):
+            return progress
         for flow, opposite in ((self._up, self._down), (self._down, self._up)):
             if flow.lost:
                 opposite.drop(pipes)
