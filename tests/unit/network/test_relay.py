@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import random
+import select
 import socket
 import struct
 import threading
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.errors import Unavailable
+from lab.network.splice import Connection, PipePool, Progress
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -207,22 +208,41 @@ def test_a_client_that_resets(harness: Harness) -> None:
 
 
 def test_a_client_that_resets_after_its_last_word(harness: Harness) -> None:
-    """Is a half-closed connection ended too when the client goes for good?"""
-    outcome: list[int | None] = []
+    """Does a server that sends nothing notice too when a half-closed client goes for good?"""
+    outcome: list[int] = []
 
     def server(client: socket.socket) -> None:
         read_all(client)
         client.sendall(b"all read")
-        try:
-            while True:
-                client.sendall(bytes(1000))
-                harness.until(lambda: not client.recv(1), "the end")
-        except OSError as error:
-            outcome.append(error.errno)
+        poll = select.poll()
+        poll.register(client, 0)
+        outcome.extend(events for _, events in poll.poll(harness.limit * 1000))
 
     client = harness.connect(harness.published(server))
     client.shutdown(socket.SHUT_WR)
     assert client.recv(8) == b"all read"
     reset(client)
     harness.until(lambda: bool(outcome), "the server has noticed")
-    assert outcome[0] in (errno.EPIPE, errno.ECONNRESET)
+    assert outcome[0] & select.POLLERR
+
+
+def test_a_reset_that_only_reading_shows() -> None:
+    """Is a connection done when its client has reset it, though the event told of bytes only?"""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ends = []
+        for _ in range(2):
+            outer = socket.create_connection(server.getsockname())
+            inner, _ = server.accept()
+            inner.setblocking(False)
+            ends.append((outer, inner))
+    (client, ours), (container, upstream) = ends
+    pipes = PipePool()
+    connection = Connection(ours, upstream)
+    connected = connection.on_event(upstream.fileno(), select.EPOLLOUT, pipes)
+    reset(client)
+    after = connection.on_event(ours.fileno(), select.EPOLLIN, pipes)
+    connection.close(pipes)
+    pipes.close()
+    with container, pytest.raises(ConnectionResetError):
+        container.recv(1)
+    assert (connected, after) == (Progress.WAITING, Progress.DONE)

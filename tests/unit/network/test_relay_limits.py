@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
 import struct
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.network.splice import PipePool
+from lab.network.splice import Connection, PipePool
 
 if TYPE_CHECKING:
     from conftest import Harness
@@ -36,6 +37,11 @@ def reset(sock: socket.socket) -> None:
     """Close a connection so that its peer gets a reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
     sock.close()
+
+
+def alive() -> list[Connection]:
+    """Return the connections that anything still refers to."""
+    return [each for each in gc.get_objects() if isinstance(each, Connection)]
 
 
 def test_2000_connections_leave_nothing_open(harness: Harness) -> None:
@@ -68,6 +74,7 @@ def test_2000_connections_leave_nothing_open(harness: Harness) -> None:
                 assert client.recv(1)
     # an empty pipe or two are kept for the next connection
     harness.until(lambda: harness.open_fds() <= before + 4, "all connections are closed")
+    harness.until(lambda: not alive(), "all connections are forgotten")
 
 
 def test_descriptors_run_out(harness: Harness) -> None:
