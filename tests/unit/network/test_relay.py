@@ -8,15 +8,13 @@ import select
 import socket
 import struct
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.errors import Unavailable
 from lab.network.splice import Connection, PipePool, Progress
 
-if TYPE_CHECKING:
-    from conftest import Harness
+from .conftest import Harness
 
 MEGABYTE = 1 << 20
 

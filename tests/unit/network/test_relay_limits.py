@@ -9,14 +9,12 @@ import struct
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.network.splice import Connection, PipePool
 
-if TYPE_CHECKING:
-    from conftest import Harness
+from .conftest import Harness
 
 MEGABYTE = 1 << 20
 
