@@ -103,12 +103,38 @@ def fetch_packages(
     return [folder / file.name for file in files]
 
 
-def _download(wanted: Sequence[str], cache: Path, release: Release, report: Report) -> list[_File]:
+def fetch_one(name: str, cache: Path, release: Release, report: Report) -> Path:
+    """Return the file of one package, without what it depends on.
+
+    Raises Unavailable, with apt's own words, if apt is missing or cannot download.
+    """
+    folder = cache.absolute() / "single" / name
+    found = sorted(folder.glob("*.deb"))
+    if not found:
+        _require_apt()
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=cache, prefix=".apt-") as state:
+            apt = _AptGet(Path(state), folder, release)
+            apt.run(["update"], lambda part: report(0.5 * part))
+            # downloads to where it runs, and renames when the file is whole
+            apt.run(["download", name], lambda part: report(0.5 + 0.5 * part), cwd=folder)
+        found = sorted(folder.glob("*.deb"))
+    if not found:
+        raise Unavailable(f"apt-get did not download {name}", _HINT)
+    report(1.0)
+    return found[0]
+
+
+def _require_apt() -> None:
     if shutil.which("apt-get") is None:
         raise Unavailable(
             "the lab's images are made from Debian's packages, and there is no apt-get here",
             OTHERWISE,
         )
+
+
+def _download(wanted: Sequence[str], cache: Path, release: Release, report: Report) -> list[_File]:
+    _require_apt()
     folder = cache / "packages"
     with TemporaryDirectory(dir=cache, prefix=".apt-") as state:
         apt = _AptGet(Path(state), folder, release)
@@ -156,6 +182,7 @@ class _AptGet:
         archives: Path | None = None,
         lines: list[str] | None = None,
         why: Sequence[str] = (),
+        cwd: Path | None = None,
     ) -> list[str]:
         """Run apt-get; return its warnings.  Raises Unavailable, with its errors, if it fails."""
         complaints: list[str] = []
@@ -166,6 +193,7 @@ class _AptGet:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            cwd=cwd,
         ) as process:
             assert process.stdout is not None
             for line in map(str.strip, process.stdout):

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.runtime.cgroups import Limits, Sample, read_number, read_table
+from lab.runtime.cgroups import Limits, Sample, read_number, read_table, remove_folder
 
 _PERIOD_US = 100_000
 _UNLIMITED = 1 << 62
@@ -66,8 +66,7 @@ class CgroupV1:
 
     def remove(self, name: str) -> None:
         for root in self._folders():
-            with contextlib.suppress(FileNotFoundError):
-                (root / name).rmdir()
+            remove_folder(root / name)
 
     def _folders(self) -> list[Path]:
         """The sandbox's folders, once each: `cpu` and `cpuacct` may share a hierarchy."""

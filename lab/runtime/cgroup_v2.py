@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from lab.runtime.cgroups import Limits, Sample, read_number, read_table
+from lab.runtime.cgroups import Limits, Sample, read_number, read_table, remove_folder
 
 _PERIOD_US = 100_000
 
@@ -69,8 +69,7 @@ class CgroupV2:
         return []
 
     def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            (self._root / name).rmdir()
+        remove_folder(self._root / name)
 
 
 def weight_of(shares: int) -> int:

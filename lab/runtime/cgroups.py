@@ -7,10 +7,14 @@ one protocol, and one suite of tests runs on both.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+
+_ATTEMPTS, _PAUSE = 50, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,23 @@ def manager(hierarchies: Mapping[str, str]) -> CgroupManager:
     if hierarchies:
         return CgroupV1({name: Path(path) for name, path in hierarchies.items()})
     return NoCgroups()
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove the control group at `folder`; absence is no error.
+
+    The kernel may take a moment to let go of the last process.  A group that it does not let go
+    of stays, and goes with the sandbox's own.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def read_number(path: Path) -> int | None:

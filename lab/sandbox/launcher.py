@@ -45,7 +45,7 @@ class Launcher:
         launch = self._launch
         with contextlib.ExitStack() as cleanup:
             root = _make_root(launch.root)
-            cleanup.callback(os.close, _lock(root))
+            cleanup.callback(os.close, lock_root(root))
             ids = plan_ids()
             cgroups = cgroup_tree.create()
             cleanup.callback(cgroups.remove)
@@ -174,7 +174,8 @@ def _make_root(root: Path) -> Path:
         ) from None
 
 
-def _lock(root: Path) -> int:
+def lock_root(root: Path) -> int:
+    """Return a descriptor that holds the folder's lock; Conflict if an engine runs on it."""
     fd = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,41 @@
+"""The web application of the engine: every route of every resource, with and without version."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from lab.api import builds, containers, errors, execs, images, lab, networks, system, volumes
+from lab.api.versions import API_VERSION, MIN_API_VERSION, check_version, common_headers
+from lab.engine.core import Engine
+
+ENGINE: web.AppKey[Engine] = system.ENGINE
+Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
+
+_RESOURCES: tuple[Sequence[Route], ...] = (
+    system.ROUTES,
+    containers.ROUTES,
+    execs.ROUTES,
+    images.ROUTES,
+    builds.ROUTES,
+    networks.ROUTES,
+    volumes.ROUTES,
+)
+
+
+def make_app(engine: Engine) -> web.Application:
+    """Return the application that serves `engine`."""
+    app = web.Application(middlewares=[errors.error_middleware, check_version])
+    app[ENGINE] = engine
+    for routes in _RESOURCES:
+        for method, path, handler in routes:
+            app.router.add_route(method, path, handler)
+            app.router.add_route(method, r"/v{version:[0-9][0-9.]*}" + path, handler)
+    for method, path, handler in lab.ROUTES:
+        app.router.add_route(method, path, handler)
+    app.on_response_prepare.append(common_headers)
+    return app
+
+
+__all__ = ["API_VERSION", "ENGINE", "MIN_API_VERSION", "make_app"]

@@ -1,0 +1,66 @@
+"""The body of ContainerCreate: checked, and completed with Docker's defaults."""
+
+from __future__ import annotations
+
+from lab.engine.settings import CONFIG_DEFAULTS, HOST_DEFAULTS
+from lab.errors import InvalidParameter, Unsupported
+from lab.oci import fields
+from lab.oci.fields import Json
+
+_TEXTS = ("Hostname", "Domainname", "User", "Image", "WorkingDir", "StopSignal")
+_FLAGS = ("AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce")
+_LISTS = ("Env", "Cmd", "Entrypoint")
+_MAPS = ("ExposedPorts", "Volumes")
+
+
+def parse_create(body: Json) -> tuple[Json, Json]:
+    """Return Config and HostConfig of a request; InvalidParameter for wrong types."""
+    return _config(body), _host(fields.obj(body, "HostConfig"))
+
+
+def _config(body: Json) -> Json:
+    config = dict(CONFIG_DEFAULTS)
+    config.update({key: value for key in _TEXTS if (value := fields.text(body, key))})
+    config.update({key: fields.boolean(body, key) for key in _FLAGS})
+    config.update({key: _words(body, key) for key in _LISTS if body.get(key) is not None})
+    config.update({key: value for key in _MAPS if (value := fields.obj(body, key))})
+    config["Labels"] = dict(fields.text_map(body, "Labels"))
+    if body.get("StopTimeout") is not None:
+        config["StopTimeout"] = fields.integer(body, "StopTimeout")
+    _check(config, fields.obj(body, "Healthcheck"))
+    return config
+
+
+def _check(config: Json, health: Json) -> None:
+    if not config["Image"]:
+        raise InvalidParameter("config.Image cannot be empty")
+    for entry in config["Env"]:
+        if not entry or entry.startswith("="):
+            raise InvalidParameter(f"invalid environment variable: {entry}")
+    if health.get("Test") not in (None, [], ["NONE"]):
+        raise Unsupported("this engine does not support --health-cmd yet")
+
+
+def _words(body: Json, key: str) -> list[str]:
+    # one string instead of a list is an old form, which clients still use
+    value = body[key]
+    return [value] if isinstance(value, str) else fields.texts(body, key)
+
+
+def _host(source: Json) -> Json:
+    host = dict(HOST_DEFAULTS)
+    for key, value in source.items():
+        if value is not None:
+            host[key] = value
+    if not isinstance(host["PortBindings"], dict):
+        raise InvalidParameter("PortBindings must be an object")
+    if host["NetworkMode"] in ("", "default"):
+        host["NetworkMode"] = "bridge"
+    size = host["ConsoleSize"]
+    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) for n in size)):
+        raise InvalidParameter("ConsoleSize must be two numbers")
+    if host["MemorySwappiness"] == -1:
+        host["MemorySwappiness"] = None
+    if not fields.text(fields.obj(host, "LogConfig"), "Type"):
+        host["LogConfig"] = HOST_DEFAULTS["LogConfig"]
+    return host

@@ -1,0 +1,194 @@
+"""What containers look like in answers: `docker inspect` and `docker ps`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lab.engine.containers import Container
+from lab.engine.state import Attachment, Record, State, Status
+from lab.oci.fields import Json
+
+
+def inspect(container: Container, exec_ids: list[str], sizes: tuple[int, int] | None) -> Json:
+    """Return what ContainerInspect answers; `sizes` are bytes of the writable layer, and of all."""
+    record = container.record
+    folder = container.folder
+    shape: Json = {
+        "Id": record.id,
+        "Created": record.created,
+        "Path": record.path,
+        "Args": record.args,
+        "State": record.state.to_json(),
+        "Image": record.image,
+        "ResolvConfPath": str(folder / "resolv.conf"),
+        "HostnamePath": str(folder / "hostname"),
+        "HostsPath": str(folder / "hosts"),
+        "LogPath": str(container.log.path) if container.log else "",
+        "Name": f"/{record.name}",
+        "RestartCount": record.restart_count,
+        "Driver": "overlay2",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": exec_ids or None,
+        "HostConfig": record.host,
+        "GraphDriver": {"Data": None, "Name": "overlay2"},
+        "Mounts": [
+            _mount(mount.source, mount.destination, mount.options)
+            for mount in container.settings.binds
+        ],
+        "Config": record.config,
+        "NetworkSettings": _network_settings(record),
+    }
+    if sizes is not None:
+        shape["SizeRw"], shape["SizeRootFs"] = sizes
+    return shape
+
+
+def summary(container: Container, sizes: tuple[int, int] | None) -> Json:
+    """Return one row of ContainerList."""
+    record = container.record
+    created = datetime.fromisoformat(record.created[:26] + "+00:00")
+    shape: Json = {
+        "Id": record.id,
+        "Names": [f"/{record.name}"],
+        "Image": record.image_name,
+        "ImageID": record.image,
+        "Command": _command(record),
+        "Created": int(created.timestamp()),
+        "Ports": ports(record),
+        "Labels": record.config["Labels"],
+        "State": str(record.state.status),
+        "Status": status_text(record.state, datetime.now(UTC)),
+        "HostConfig": {"NetworkMode": record.host["NetworkMode"]},
+        "NetworkSettings": {"Networks": _networks(record)},
+        "Mounts": [
+            _mount(mount.source, mount.destination, mount.options)
+            for mount in container.settings.binds
+        ],
+    }
+    if sizes is not None:
+        shape["SizeRw"], shape["SizeRootFs"] = sizes
+    return shape
+
+
+def status_text(state: State, at: datetime) -> str:
+    """Return the STATUS column of `docker ps`: `Up 3 minutes`, `Exited (0) 2 hours ago`."""
+    if state.status is Status.CREATED:
+        return "Created"
+    if state.is_running:
+        text = f"Up {duration(_since(state.started_at, at))}"
+        return f"{text} (Paused)" if state.status is Status.PAUSED else text
+    if state.status is Status.REMOVING:
+        return "Removal In Progress"
+    return f"Exited ({state.exit_code}) {duration(_since(state.finished_at, at))} ago"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as Docker words it for people."""
+    whole = int(seconds)
+    if whole < 1:
+        return "Less than a second"
+    if whole == 1:
+        return "1 second"
+    if whole < 60:
+        return f"{whole} seconds"
+    minutes = whole // 60
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 60:
+        return f"{minutes} minutes"
+    hours = int(seconds / 3600 + 0.5)
+    if hours == 1:
+        return "About an hour"
+    for limit, size, name in (
+        (48, 1, "hours"),
+        (24 * 7 * 2, 24, "days"),
+        (24 * 30 * 2, 168, "weeks"),
+    ):
+        if hours < limit:
+            return f"{hours // size} {name}"
+    days = hours // 24
+    return f"{days // 30} months" if days < 365 * 2 else f"{days // 365} years"
+
+
+def ports(record: Record) -> list[Json]:
+    """Return the ports of a row of ContainerList."""
+    rows: list[Json] = []
+    for key, published in record.ports.items():
+        number, _, protocol = key.partition("/")
+        base: Json = {"PrivatePort": int(number), "Type": protocol or "tcp"}
+        for entry in published or ():
+            rows.append({"IP": entry["HostIp"], **base, "PublicPort": int(entry["HostPort"])})
+        if not published:
+            rows.append(base)
+    return rows
+
+
+def _command(record: Record) -> str:
+    words = [record.path, *record.args]
+    return " ".join(f"'{word}'" if " " in word else word for word in words)
+
+
+def _since(text: str, at: datetime) -> float:
+    return (at - datetime.fromisoformat(text[:26] + "+00:00")).total_seconds()
+
+
+def _mount(source: str, destination: str, options: tuple[str, ...]) -> Json:
+    mode = ",".join(word for word in options if word not in ("rbind", "idmap"))
+    return {
+        "Type": "bind",
+        "Source": source,
+        "Destination": destination,
+        "Mode": mode,
+        "RW": "ro" not in options,
+        "Propagation": "rprivate",
+    }
+
+
+def _networks(record: Record) -> Json:
+    return {each.network: endpoint(each) for each in record.networks} or {
+        record.host["NetworkMode"]: endpoint(Attachment(record.host["NetworkMode"]))
+    }
+
+
+def endpoint(attachment: Attachment) -> Json:
+    """Return a container's place in a network."""
+    return {
+        "IPAMConfig": None,
+        "Links": None,
+        "Aliases": None,
+        "MacAddress": attachment.mac,
+        "DriverOpts": None,
+        "NetworkID": attachment.network_id,
+        "EndpointID": attachment.endpoint_id,
+        "Gateway": attachment.gateway,
+        "IPAddress": attachment.address,
+        "IPPrefixLen": attachment.prefix_length,
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "DNSNames": None,
+    }
+
+
+def _network_settings(record: Record) -> Json:
+    first = record.networks[0] if record.networks else Attachment("")
+    top: dict[str, Any] = endpoint(first)
+    kept = ("EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPAddress",
+            "IPPrefixLen", "IPv6Gateway", "MacAddress")  # fmt: skip
+    return {
+        "Bridge": "",
+        "SandboxID": "",
+        "SandboxKey": "",
+        "Ports": record.ports,
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
+        **{key: top[key] for key in kept},
+        "Networks": _networks(record),
+    }

@@ -1,0 +1,217 @@
+"""Answers that go on: JSON message streams, and connections taken over for a terminal or pipes.
+
+aiohttp's parser does not know `Upgrade: tcp`, and its handler would close at the client's
+half-close; so a taken-over connection gets a protocol of ours in place of aiohttp's.
+Source: Docker Engine API, ContainerAttach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import struct
+from typing import Any
+
+from aiohttp import web
+
+from lab.errors import InvalidParameter
+from lab.runtime.stdio import Streams
+
+RAW = "application/vnd.docker.raw-stream"
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+_HIGH_WATER = 1 << 18
+
+
+class JsonStream:
+    """Sends JSON messages, one a line, as they come; `send` may be called from any thread.
+
+    Leaving the `async with` block ends the response.  A client that is gone makes `gone` true;
+    whoever produces messages should then stop.
+    """
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._sender: asyncio.Task[None] | None = None
+        self.started = False
+        self.gone = False
+        self.response = web.StreamResponse(headers={"Content-Type": "application/json"})
+
+    def send(self, message: Any) -> None:
+        """Queue a message."""
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, message)
+
+    async def start(self) -> None:
+        """Send the header now, although there is no message yet."""
+        if not self.started:
+            self.started = True
+            await self.response.prepare(self._request)
+
+    async def __aenter__(self) -> JsonStream:
+        self._sender = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        assert self._sender is not None
+        # messages queued from other threads are scheduled before this
+        await asyncio.sleep(0)
+        self._queue.put_nowait(None)
+        await asyncio.gather(self._sender, return_exceptions=True)
+        if self.started and not self.gone:
+            with contextlib.suppress(OSError):
+                await self.response.write_eof()
+
+    async def _run(self) -> None:
+        while (message := await self._queue.get()) is not None:
+            if self.gone:
+                continue
+            try:
+                await self.start()
+                text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+                await self.response.write(text.encode() + b"\r\n")
+            except OSError:
+                self.gone = True
+
+
+class Taken(web.StreamResponse):
+    """What the handler of a taken-over connection returns: aiohttp then writes nothing more."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+
+class Hijacked(asyncio.Protocol):
+    """A connection between a client and a container's streams: raw, or in frames without a terminal.
+
+    Implements lab.runtime.stdio.Client.  A half-close of the client ends the container's input,
+    if it writes at all; the output goes on.
+    """
+
+    def __init__(self, request: web.Request, streams: Streams, writes: bool, keys: bytes) -> None:
+        """`keys` are the bytes that detach when typed at a terminal; empty for none."""
+        assert request.transport is not None
+        self._transport = request.transport
+        self._old: Any = request.protocol
+        self._streams = streams
+        self._writes = writes
+        self._escape = DetachKeys(keys) if keys and streams.terminal else None
+        self._ready = True
+        self.closed = asyncio.get_running_loop().create_future()
+        self.wanted: frozenset[int] = frozenset()
+
+    def take_over(self, media_type: str, upgrade: bool) -> None:
+        """Answer the request and use the connection for the streams from now on."""
+        head = (
+            "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+            if upgrade
+            else "HTTP/1.1 200 OK\r\n"
+        )
+        self._transport.set_protocol(self)
+        self._transport.set_write_buffer_limits(_HIGH_WATER)  # type: ignore[attr-defined]
+        self._transport.write(f"{head}Content-Type: {media_type}\r\n\r\n".encode())  # type: ignore[attr-defined]
+
+    # --- asyncio.Protocol
+
+    def data_received(self, data: bytes) -> None:
+        if not self._writes:
+            return
+        if self._escape is not None:
+            data, detached = self._escape.feed(data)
+            if detached:
+                self._streams.write(data, lambda: None)
+                # leaving by the keys ends nothing, not even a stdin_once input
+                self._streams.detach(self)
+                self._close()
+                return
+        if data and not self._streams.write(data, self._resume_reading):
+            self._transport.pause_reading()  # type: ignore[attr-defined]
+
+    def eof_received(self) -> bool:
+        if self._writes:
+            self._streams.end_input()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._streams.detach(self, wrote=self._writes)
+        if not self.closed.done():
+            self.closed.set_result(None)
+        self._old.connection_lost(error)
+
+    def pause_writing(self) -> None:
+        self._ready = False
+
+    def resume_writing(self) -> None:
+        self._ready = True
+        self._streams.resume()
+
+    # --- lab.runtime.stdio.Client
+
+    def send(self, stream: int, data: bytes) -> None:
+        if stream in self.wanted:
+            framed = data if self._streams.terminal else frame(stream, data)
+            self._transport.write(framed)  # type: ignore[attr-defined]
+
+    def ready(self) -> bool:
+        return self._ready
+
+    def finish(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+        self._transport.close()
+
+    def _resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()  # type: ignore[attr-defined]
+
+
+class DetachKeys:
+    """Watches what is typed for the keys that detach; half of them is held back until it is clear."""
+
+    def __init__(self, keys: bytes) -> None:
+        self._keys = keys
+        self._seen = 0
+
+    def feed(self, data: bytes) -> tuple[bytes, bool]:
+        """Return what is to be passed on, and whether the keys were complete."""
+        passed = bytearray()
+        for byte in data:
+            if byte == self._keys[self._seen]:
+                self._seen += 1
+                if self._seen == len(self._keys):
+                    return bytes(passed), True
+                continue
+            passed += self._keys[: self._seen]
+            self._seen = 1 if byte == self._keys[0] else 0
+            if not self._seen:
+                passed.append(byte)
+        return bytes(passed), False
+
+
+def parse_detach_keys(text: str) -> bytes:
+    """Return the bytes of `ctrl-p,ctrl-q` or single characters; the default for empty text."""
+    keys = bytearray()
+    for part in (text or "ctrl-p,ctrl-q").split(","):
+        if len(part) == 1:
+            keys += part.encode()
+        elif (
+            part.startswith("ctrl-")
+            and len(part) == 6
+            and (part[5].isalpha() or part[5] in "@[\\]^_")
+        ):
+            keys.append(ord(part[5].upper()) - 64)
+        else:
+            raise InvalidParameter(f"Invalid detach keys ({text}) provided")
+    return bytes(keys)
+
+
+def frame(stream: int, data: bytes) -> bytes:
+    """Return one frame of the multiplexed format: stream number, length, bytes."""
+    return struct.pack(">BxxxI", stream, len(data)) + data

@@ -1,0 +1,61 @@
+"""Routes of the engine itself: ping, version, info, events."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+
+from aiohttp import web
+
+from lab.api.bodies import answer
+from lab.api.params import Filters, seconds_to_ns
+from lab.api.streams import JsonStream
+from lab.api.versions import API_VERSION, MIN_API_VERSION, architecture
+from lab.engine import events, system
+from lab.engine.core import Engine
+
+ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+
+_EVENT_FILTERS = frozenset(
+    "config container daemon event image label network node plugin scope secret service type volume".split()
+)
+
+
+async def ping(request: web.Request) -> web.Response:
+    headers = {"Builder-Version": "1", "Swarm": "inactive", "Cache-Control": "no-cache"}
+    return web.Response(text="" if request.method == "HEAD" else "OK", headers=headers)
+
+
+async def show_version(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    return answer(system.version(engine, engine.host, API_VERSION, MIN_API_VERSION, architecture()))
+
+
+async def show_info(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    return answer(system.info(engine, engine.host))
+
+
+async def stream_events(request: web.Request) -> web.StreamResponse:
+    filters = Filters.of(request, _EVENT_FILTERS)
+    query = events.EventQuery(
+        since_ns=seconds_to_ns(request.query.get("since")),
+        until_ns=seconds_to_ns(request.query.get("until")),
+        filters=filters.values,
+    )
+    journal = request.app[ENGINE].journal
+    async with JsonStream(request) as output:
+        await output.start()
+        async with aclosing(events.stream(journal, query, time.time_ns())) as entries:
+            async for entry in entries:
+                output.send(events.to_json(entry))
+    return output.response
+
+
+ROUTES = [
+    ("HEAD", "/_ping", ping),
+    ("GET", "/_ping", ping),
+    ("GET", "/version", show_version),
+    ("GET", "/info", show_info),
+    ("GET", "/events", stream_events),
+]

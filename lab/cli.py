@@ -1,0 +1,123 @@
+"""The program `lab`: set-up, start, the engine alone, the Hub's accounts, a fresh state."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import __version__
+from lab.config import Config, check_socket_path
+from lab.errors import InvalidParameter, LabError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code.  Errors are one sentence on standard error."""
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.run(Config.from_environ(), options))
+    except LabError as error:
+        print(f"lab: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"     {error.hint}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description="The Docker Learning Lab.")
+    parser.add_argument("--version", action="version", version=f"lab {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    setup = commands.add_parser("setup", help="prepare everything that the lab needs, once")
+    setup.set_defaults(run=_setup)
+
+    start = commands.add_parser("start", help="open JupyterLab with the lab in it")
+    start.add_argument("--port", type=int, help="port of JupyterLab (default: a free one)")
+    start.add_argument("--no-browser", action="store_true", help="only print the address")
+    start.set_defaults(run=_start)
+
+    engine = commands.add_parser("engine", help="run the engine alone, in the foreground")
+    engine.add_argument("--socket", type=Path, help="where to listen for the Docker API")
+    engine.add_argument("--root", type=Path, help="folder of the engine's state")
+    engine.add_argument("--sandbox", default="auto", choices=("auto", "namespaces", "vm"))
+    engine.add_argument("--catalog", help="folder of the official images; empty for none")
+    engine.add_argument(
+        "--until-stdin-closes", action="store_true", help="end when standard input does"
+    )
+    engine.set_defaults(run=_engine)
+
+    hub = commands.add_parser("hub", help="the lab's own Docker Hub")
+    hub_commands = hub.add_subparsers(required=True, metavar="COMMAND")
+    add_user = hub_commands.add_parser("add-user", help="make an account")
+    add_user.add_argument("name")
+    add_user.add_argument("--password-stdin", action="store_true")
+    add_user.add_argument("--root", type=Path, help="folder of the engine's state")
+    add_user.set_defaults(run=_add_user)
+
+    reset = commands.add_parser("reset", help="forget all images and containers; keep progress")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.set_defaults(run=_reset)
+    return parser
+
+
+def _setup(config: Config, options: argparse.Namespace) -> int:
+    from lab.setup import run
+
+    return run(config, print)
+
+
+def _start(config: Config, options: argparse.Namespace) -> int:
+    from lab.jupyter.start import run
+
+    return run(config, options.port, not options.no_browser)
+
+
+def _engine(config: Config, options: argparse.Namespace) -> int:
+    from lab.sandbox.base import Launch, run
+
+    root = options.root or config.engine_root
+    socket = options.socket or root / "docker.sock"
+    catalog = config.catalog if options.catalog is None else options.catalog or None
+    launch = Launch(
+        root=root.absolute(),
+        socket=check_socket_path(socket),
+        catalog=Path(catalog).absolute() if catalog else None,
+        until=sys.stdin.fileno() if options.until_stdin_closes else None,
+    )
+    return run(options.sandbox, launch, lambda line: print(line, flush=True))
+
+
+def _add_user(config: Config, options: argparse.Namespace) -> int:
+    from lab.registry.hub import open_accounts
+
+    if options.password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != password:
+            raise InvalidParameter("the two passwords differ")
+    with open_accounts((options.root or config.engine_root) / "hub") as accounts:
+        accounts.add(options.name, password)
+    print(f"Account {options.name} made.")
+    return 0
+
+
+def _reset(config: Config, options: argparse.Namespace) -> int:
+    from lab.sandbox.reset import reset
+
+    if not options.yes:
+        print("This deletes all images, containers and Hub accounts of the lab's engine.")
+        if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+            return 1
+    reset(config.engine_root)
+    print("The engine starts anew at the next `lab start`.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The engine as a program: core, API, Hub, sockets.  Started by the sandbox's first process.
+
+Run as `python -m lab.daemon CONFIG SPAWNER_FD`, CONFIG being lab.config.EngineConfig as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+
+from aiohttp import web
+
+from lab.api.app import make_app
+from lab.api.versions import ENGINE_VERSION
+from lab.config import EngineConfig
+from lab.engine.core import Engine
+from lab.kernel import malloc, syscalls
+from lab.kernel.flags import PR
+
+SHUTDOWN_SECONDS = 2.0
+"""How long open requests may go on when the engine stops."""
+
+
+async def serve(config: EngineConfig, spawner_fd: int) -> None:
+    """Run the engine until the launcher asks it to stop."""
+    spawner = socket.socket(fileno=spawner_fd)
+    launcher = socket.socket(fileno=config.launcher_fd)
+    listener = socket.socket(fileno=config.listen_fd)
+    for each in (spawner, launcher, listener):
+        each.set_inheritable(False)
+    engine = Engine(config, spawner, launcher, ENGINE_VERSION)
+    await engine.start()
+    stopped = asyncio.Event()
+    engine.link.watch(stopped.set)
+    hub = await _site(engine.hub.app(), path=str(engine.hub_socket))
+    api = await _site(make_app(engine), sock=listener)
+    engine.link.ready()
+    gc.collect()
+    await stopped.wait()
+    await engine.stop()
+    for runner in (api, hub):
+        await runner.cleanup()
+
+
+async def _site(
+    app: web.Application, path: str | None = None, sock: socket.socket | None = None
+) -> web.AppRunner:
+    # handlers go on when their client leaves: a start must not stop halfway
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=False, shutdown_timeout=SHUTDOWN_SECONDS
+    )
+    await runner.setup()
+    site = web.UnixSite(runner, path) if path else web.SockSite(runner, sock)  # type: ignore[arg-type]
+    await site.start()
+    return runner
+
+
+def main() -> None:
+    """Start from the command line of the spawner."""
+    # containers' processes run beside this one: none may look into its memory or take its files
+    syscalls.prctl(PR.SET_DUMPABLE, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    malloc.keep_small()
+    logging.basicConfig(level=logging.WARNING, format="lab engine: %(message)s", stream=sys.stderr)
+    asyncio.run(serve(EngineConfig.from_json(sys.argv[1]), int(sys.argv[2])))
+
+
+if __name__ == "__main__":
+    main()

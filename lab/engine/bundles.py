@@ -1,0 +1,85 @@
+"""From a container's record to a bundle that the runtime can start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.engine import commands
+from lab.engine.containers import Container
+from lab.engine.filters import SeccompFilters
+from lab.kernel.idmap import IdMap
+from lab.oci.runtime_spec import Mount, Process
+from lab.runtime.bundle import BundlePlan, default_hosts, write_bundle
+from lab.snapshot.base import Snapshotter
+
+_RESOLV = Path("/etc/resolv.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a start needs besides the bundle's folder: see lab.runtime.task.TaskRequest."""
+
+    base: Path
+    rootfs: Sequence[Mount]
+    seccomp: str
+
+
+class Bundles:
+    """Writes bundles."""
+
+    def __init__(
+        self,
+        snapshots: Snapshotter,
+        filters: SeccompFilters,
+        ids: IdMap,
+        cgroups: Sequence[str],
+    ) -> None:
+        """`cgroups` names the hierarchies that a container is shown."""
+        self._snapshots = snapshots
+        self._filters = filters
+        self._ids = ids
+        self._cgroups = cgroups
+
+    def prepare(self, container: Container) -> Bundle:
+        """Write a container's bundle for one run, and return what else its start needs."""
+        record, settings = container.record, container.settings
+        config, host = record.config, record.host
+        seccomp = self._filters.key(settings.capabilities)
+        address = record.networks[0].address if record.networks else ""
+        plan = BundlePlan(
+            hostname=config["Hostname"],
+            domainname=config["Domainname"],
+            hosts=default_hosts(address, config["Hostname"], settings.extra_hosts),
+            resolv_conf=_RESOLV.read_text() if _RESOLV.exists() else "",
+            mounts=(*settings.binds, *settings.tmpfs),
+            readonly=settings.readonly,
+            masked_paths=host["MaskedPaths"],
+            readonly_paths=host["ReadonlyPaths"],
+            seccomp=seccomp,
+            cgroups=self._cgroups,
+            owner=self._ids.to_sandbox(0),
+        )
+        write_bundle(container.folder, process_of(container), plan)
+        rootfs = self._snapshots.mounts(container.id)
+        return Bundle(self._snapshots.base, rootfs, seccomp)
+
+
+def process_of(container: Container) -> Process:
+    """Return the first process of a container."""
+    record, settings = container.record, container.settings
+    config = record.config
+    rows, columns = record.host["ConsoleSize"] or (0, 0)
+    return Process(
+        args=(record.path, *record.args),
+        env=commands.environment(config),
+        cwd=config["WorkingDir"] or "/",
+        user=config["User"],
+        additional_groups=settings.groups,
+        terminal=config["Tty"],
+        console_size=(rows, columns),
+        capabilities=settings.capabilities,
+        rlimits=settings.rlimits,
+        oom_score_adj=settings.oom_score_adj,
+    )

@@ -1,0 +1,213 @@
+"""Containers: created, found, listed, removed.  What runs in them is lab.engine.lifecycle's."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.engine import commands
+from lab.engine.layers import Layers
+from lab.engine.logs import LogFile
+from lab.engine.persist import ContainerTable
+from lab.engine.settings import HostSettings
+from lab.engine.state import Record, Status, check, now
+from lab.errors import Conflict, NotFound
+from lab.ids import check_name, find_prefix, generate_name, new_id, short_id
+from lab.image.store import Image, ImageStore
+from lab.journal import Journal
+from lab.oci.fields import Json
+from lab.runtime.stdio import Streams
+from lab.runtime.task import Task
+from lab.snapshot.base import Snapshotter
+
+
+@dataclass(slots=True)
+class Container:
+    """A container's record together with what exists only while the engine runs.
+
+    `lock` is held by whoever changes its state.  The two lists hold futures of those who wait
+    for the end of a run, and for the removal.
+    """
+
+    record: Record
+    settings: HostSettings
+    folder: Path
+    streams: Streams
+    log: LogFile | None
+    task: Task | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    exits: list[asyncio.Future[int]] = field(default_factory=list)
+    removals: list[asyncio.Future[int]] = field(default_factory=list)
+    stopped_by_user: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def image_id(self) -> str:
+        return self.record.image
+
+    @property
+    def status(self) -> Status:
+        return self.record.state.status
+
+
+class Containers:
+    """All containers of the engine.  Belongs to the event loop's thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        table: ContainerTable,
+        images: ImageStore,
+        layers: Layers,
+        snapshots: Snapshotter,
+        journal: Journal,
+    ) -> None:
+        self._folder = folder
+        self._table = table
+        self._images = images
+        self._layers = layers
+        self._snapshots = snapshots
+        self._journal = journal
+        self._by_id: dict[str, Container] = {}
+
+    def restore(self) -> list[Container]:
+        """Load the records of an earlier engine; return the containers that ran when it ended."""
+        interrupted = []
+        for record in self._table.all():
+            container = self._wrap(record)
+            self._by_id[record.id] = container
+            if record.state.is_running:
+                interrupted.append(container)
+        return interrupted
+
+    def create(self, name: str, config: Json, host: Json) -> Container:
+        """Create a container of the image that `config` names.
+
+        Raises NotFound for the image, Conflict for the name, InvalidParameter and Unsupported
+        for settings.  Nothing is left behind then.
+        """
+        image = self._images.resolve(config["Image"])
+        return self._create(name, commands.complete(config, image.config.config), host, image)
+
+    def create_for_step(self, image: Image | None, config: Json, host: Json) -> Container:
+        """Create a container for a build's step: `config` is complete, None the empty image."""
+        return self._create("", config, host, image)
+
+    def _create(self, name: str, config: Json, host: Json, image: Image | None) -> Container:
+        path, args = commands.split(config)
+        container_id = new_id()
+        wanted = check_name(name, "container") if name else generate_name(self._names())
+        self._check_free(wanted)
+        if not config["Hostname"]:
+            config["Hostname"] = short_id(container_id)
+        record = Record(
+            id=container_id,
+            name=wanted,
+            created=now(),
+            image=str(image.id) if image else "",
+            image_name=config["Image"],
+            config=config,
+            host=host,
+            path=path,
+            args=args,
+        )
+        with ExitStack() as undo:
+            self._snapshots.prepare(container_id, self._layers.container_parent(image))
+            undo.callback(self._snapshots.remove, container_id)
+            container = self._wrap(record)
+            container.folder.mkdir(parents=True)
+            undo.callback(shutil.rmtree, container.folder, True)
+            self._table.save(record)
+            undo.pop_all()
+        self._by_id[container_id] = container
+        self.log_event(container, "create")
+        return container
+
+    def get(self, text: str) -> Container:
+        """Return the container that a name, an id or the beginning of one means; NotFound."""
+        exact = self._by_id.get(text)
+        if exact is not None:
+            return exact
+        bare = text.removeprefix("/")
+        for container in self._by_id.values():
+            if container.name == bare:
+                return container
+        found = find_prefix(text, self._by_id)
+        if found is None:
+            raise NotFound(f"No such container: {text}")
+        return self._by_id[found]
+
+    def all(self) -> list[Container]:
+        """Return all containers, the latest first."""
+        return list(reversed(self._by_id.values()))
+
+    def using(self, image_id: str) -> list[Container]:
+        """Return the containers that were made from an image."""
+        return [each for each in self._by_id.values() if each.record.image == image_id]
+
+    def rename(self, container: Container, name: str) -> None:
+        """Give a container another name; Conflict if it is taken."""
+        wanted = check_name(name, "container")
+        self._check_free(wanted)
+        old, container.record.name = container.name, wanted
+        self.save(container)
+        self.log_event(container, "rename", oldName=f"/{old}")
+
+    def remove(self, container: Container) -> None:
+        """Remove a container that does not run, with its writable layer; the lock must be held."""
+        check("remove", container.id, container.status)
+        container.record.state.status = Status.REMOVING
+        container.streams.abandon()
+        self._table.delete(container.id)
+        self._snapshots.remove(container.id)
+        shutil.rmtree(container.folder, ignore_errors=True)
+        del self._by_id[container.id]
+        self.log_event(container, "destroy")
+        for waiter in container.removals:
+            if not waiter.done():
+                waiter.set_result(container.record.state.exit_code)
+
+    def save(self, container: Container) -> None:
+        """Store a changed record."""
+        self._table.save(container.record)
+
+    def log_event(self, container: Container, action: str, **attributes: str) -> None:
+        """Journal something that happened to a container."""
+        record = container.record
+        members = {**record.config["Labels"], "image": record.image_name, "name": record.name}
+        self._journal.append("container", action, record.id, {**members, **attributes})
+
+    def _wrap(self, record: Record) -> Container:
+        folder = self._folder / record.id
+        settings = HostSettings.from_json(record.host)
+        log = LogFile(folder / f"{record.id}-json.log") if settings.log_driver != "none" else None
+        config = record.config
+        streams = Streams(
+            terminal=config["Tty"],
+            open_stdin=config["OpenStdin"],
+            stdin_once=config["StdinOnce"],
+            log=log.write if log else None,
+        )
+        return Container(record, settings, folder, streams, log)
+
+    def _names(self) -> list[str]:
+        return [container.name for container in self._by_id.values()]
+
+    def _check_free(self, name: str) -> None:
+        for container in self._by_id.values():
+            if container.name == name:
+                raise Conflict(
+                    f'Conflict. The container name "/{name}" is already in use by container '
+                    f'"{container.id}". You have to remove (or rename) that container to be able '
+                    "to reuse that name."
+                )

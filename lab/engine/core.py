@@ -1,0 +1,165 @@
+"""The engine: the one place that builds its parts and hands each what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from lab.config import EngineConfig
+from lab.database import Database
+from lab.engine.builds import Builds
+from lab.engine.bundles import Bundles
+from lab.engine.containers import Container, Containers
+from lab.engine.creation import Creation
+from lab.engine.execs import Execs
+from lab.engine.explore import Explorer
+from lab.engine.filters import SeccompFilters
+from lab.engine.images import Images
+from lab.engine.launcher import LauncherLink
+from lab.engine.layers import Layers
+from lab.engine.lifecycle import Lifecycle
+from lab.engine.networks import Networks
+from lab.engine.persist import ContainerTable
+from lab.engine.registries import Registries
+from lab.engine.system import Host
+from lab.engine.transfer import Transfer
+from lab.ids import new_id
+from lab.image.blobs import BlobStore
+from lab.image.store import ImageStore
+from lab.journal import Journal
+from lab.kernel.idmap import IdMap
+from lab.kernel.netlink import Netlink
+from lab.network.bridge import Bridges
+from lab.network.ports import PortRelay
+from lab.registry.hub import Hub
+from lab.runtime import cgroups
+from lab.runtime.task import Tasks
+from lab.snapshot.overlay import OverlaySnapshotter
+
+STOP_SECONDS = 5
+"""How long containers have to stop when the engine does."""
+
+HUB_SOCKET = "hub.sock"
+
+
+class Engine:
+    """All parts of one engine.
+
+    Made and used in the event loop's thread, in the sandbox.  `spawner` and `launcher` are the
+    channels to those processes.
+    """
+
+    def __init__(
+        self, config: EngineConfig, spawner: socket.socket, launcher: socket.socket, version: str
+    ) -> None:
+        self.config = config
+        self.version = version
+        self.host = Host.read()
+        self.ids = IdMap(config.id_base)
+        root = config.root
+        self._make_folders(root)
+        self.database = Database(root / "engine.db")
+        self.id = self._identity()
+        self.journal = Journal(self.database)
+        self.blobs = BlobStore(root / "content")
+        self.store = ImageStore(self.database, self.blobs)
+        self.snapshots = OverlaySnapshotter(root / "snapshots", self.database, self.ids)
+        # overlay's options name layers relative to this folder; nothing else uses relative paths
+        os.chdir(self.snapshots.base)
+        self._build_images(root)
+        self._build_runtime(root, spawner, launcher)
+        self.explore = Explorer(self.store, self.blobs, self.snapshots, self.containers)
+
+    def _build_images(self, root: Path) -> None:
+        self.hub = Hub(root / "hub", self.config.catalog)
+        self.hub_socket = root / HUB_SOCKET
+        self.layers = Layers(
+            self.blobs, self.snapshots, self.store, self.ids, root / "scratch" / "layers"
+        )
+        self.registries = Registries(self.hub, self.hub_socket)
+        self.transfer = Transfer(self.store, self.blobs, self.layers, self.registries, self.journal)
+
+    def _build_runtime(self, root: Path, spawner: socket.socket, launcher: socket.socket) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.link = LauncherLink(launcher)
+        self.cgroups = cgroups.manager(self.config.cgroups)
+        self.tasks = Tasks(spawner, self.ids, self.config.idmapped, [root], self._on_exit)
+        filters = SeccompFilters(self.tasks)
+        self.containers = Containers(
+            root / "containers",
+            ContainerTable(self.database),
+            self.store,
+            self.layers,
+            self.snapshots,
+            self.journal,
+        )
+        bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
+        relay = PortRelay(lambda kind="tcp": self.tasks.sockets(kind)[0])
+        self.networks = Networks(bridges, relay, self.journal)
+        bundles = Bundles(self.snapshots, filters, self.ids, list(self.config.cgroups))
+        self.lifecycle = Lifecycle(
+            self.containers, bundles, self.networks, self.cgroups, self.tasks
+        )
+        self.execs = Execs(self.containers, self.tasks, filters, self.cgroups)
+        self.creation = Creation(
+            self.containers, self.networks, self.cgroups, self.link, root, self.config.idmapped
+        )
+        self.images = Images(
+            self.store, self.layers, self.blobs, self.journal, self.containers.using
+        )
+        self.builds = Builds(
+            self.store,
+            self.blobs,
+            self.layers,
+            self.snapshots,
+            self.containers,
+            self.lifecycle,
+            self.transfer,
+            self.journal,
+            self.ids,
+            self.database,
+            root / "scratch" / "builds",
+        )
+
+    async def start(self) -> None:
+        """Take over what an earlier engine left."""
+        await self.lifecycle.settle(self.containers.restore())
+
+    async def stop(self) -> None:
+        """Stop all containers and close everything."""
+        await self.lifecycle.stop_all(STOP_SECONDS)
+        self.networks.close()
+        await asyncio.to_thread(self.snapshots.close)
+        self.hub.close()
+        self.database.close()
+
+    async def sizes(self, container: Container) -> tuple[int, int]:
+        """Return the bytes of a container's writable layer, and of all that it sees."""
+        own = await asyncio.to_thread(self.snapshots.usage, container.id)
+        image = container.record.image
+        return own, own + (self.store.resolve(image).size if image else 0)
+
+    def _on_exit(self, task_id: str, status: int, at_ns: int) -> None:
+        # called by the spawner's reader thread
+        self.loop.call_soon_threadsafe(self._route_exit, task_id, status, at_ns)
+
+    def _route_exit(self, task_id: str, status: int, at_ns: int) -> None:
+        if not self.lifecycle.on_exit(task_id, status, at_ns):
+            self.execs.on_exit(task_id, status, at_ns)
+
+    def _make_folders(self, root: Path) -> None:
+        shutil.rmtree(root / "scratch", ignore_errors=True)
+        for name in ("containers", "scratch"):
+            (root / name).mkdir(mode=0o711, exist_ok=True)
+
+    def _identity(self) -> str:
+        self.database.define("CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL);")
+        rows = self.database.query("SELECT id FROM identity")
+        if rows:
+            return str(rows[0]["id"])
+        made = new_id()
+        self.database.execute("INSERT INTO identity (id) VALUES (?)", (made,))
+        return made

@@ -1,0 +1,297 @@
+"""What a container goes through: start, signals, stop, exit, restart, removal.
+
+One coroutine at a time changes a container: it holds the container's lock.  Ends of processes
+are reported by the spawner's reader thread and handled here, under the same lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any
+
+from lab.engine.bundles import Bundles
+from lab.engine.containers import Container, Containers
+from lab.engine.networks import Networks
+from lab.engine.state import NEVER, Status, check, moment, now
+from lab.errors import InvalidParameter, LabError, NotModified, StartError
+from lab.runtime.cgroups import CgroupManager
+from lab.runtime.task import Task, TaskRequest, Tasks
+
+STOP_SECONDS = 10
+"""How long a container has to stop before it is killed, unless it or the caller says otherwise."""
+
+OUTPUT_LIMIT = 2.0
+"""Seconds that are waited for the last output of a process that has ended."""
+
+CRASH_CODE = 255
+"""The exit code of a container whose engine ended without seeing it end."""
+
+_log = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    """Moves containers from state to state.  Belongs to the event loop's thread."""
+
+    def __init__(
+        self,
+        containers: Containers,
+        bundles: Bundles,
+        networks: Networks,
+        cgroups: CgroupManager,
+        tasks: Tasks,
+    ) -> None:
+        self._containers = containers
+        self._bundles = bundles
+        self._networks = networks
+        self._cgroups = cgroups
+        self._tasks = tasks
+        self._running: dict[str, Container] = {}
+        self._background: set[asyncio.Task[None]] = set()
+
+    # --- start and end
+
+    async def start(self, container: Container) -> None:
+        """Start a container.
+
+        Raises NotModified if it runs, StartError if its program cannot run, NetworkError for
+        ports; the container then is as before, with the error in its record.
+        """
+        async with container.lock:
+            if container.status is Status.RUNNING:
+                raise NotModified("container is already running")
+            check("start", container.id, container.status)
+            try:
+                await self._start(container)
+            except LabError as error:
+                await self._on_start_failed(container, error)
+                raise
+
+    async def _start(self, container: Container) -> None:
+        container.record.warnings = []
+        with ExitStack() as undo:
+            undo.callback(self._networks.disconnect, container)
+            endpoints = await asyncio.to_thread(self._networks.connect, container)
+            undo.callback(self._cgroups.remove, container.id)
+            self._cgroups.create(container.id, container.settings.limits)
+            bundle = await asyncio.to_thread(self._bundles.prepare, container)
+            if container.log is not None:
+                undo.callback(container.log.close)
+                container.log.open()
+            undo.callback(container.streams.abandon)
+            fds = container.streams.open()
+            request = TaskRequest(
+                id=f"{container.id}/{time.monotonic_ns()}",
+                bundle=container.folder,
+                base=bundle.base,
+                rootfs=bundle.rootfs,
+                endpoints=endpoints,
+                cgroups=self._cgroups.join_files(container.id),
+                seccomp=bundle.seccomp,
+            )
+            self._running[request.id] = container
+            undo.callback(self._running.pop, request.id, None)
+            task = await asyncio.to_thread(self._tasks.start, request, fds)
+            undo.pop_all()
+        self._on_started(container, task)
+
+    def _on_started(self, container: Container, task: Task) -> None:
+        container.task = task
+        container.stopped_by_user = False
+        state = container.record.state
+        state.status, state.pid, state.exit_code = Status.RUNNING, task.pid, 0
+        state.error, state.oom_killed = "", False
+        state.started_at, state.finished_at = now(), NEVER
+        self._containers.save(container)
+        container.streams.started()
+        self._containers.log_event(container, "start")
+
+    async def _on_start_failed(self, container: Container, error: LabError) -> None:
+        state = container.record.state
+        state.error = error.message
+        state.exit_code = error.exit_code if isinstance(error, StartError) else 128
+        self._containers.save(container)
+        self._tell(container.exits, state.exit_code)
+        if container.settings.auto_remove:
+            self._containers.remove(container)
+
+    def on_exit(self, task_id: str, status: int, at_ns: int) -> bool:
+        """Take note that a task has ended; False if it is none of a container's."""
+        container = self._running.pop(task_id, None)
+        if container is None:
+            return False
+        self._spawn(self._finish(container, exit_code(status), at_ns))
+        return True
+
+    async def _finish(self, container: Container, code: int, at_ns: int) -> None:
+        async with container.lock:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(container.streams.ended(), OUTPUT_LIMIT)
+            container.streams.abandon()
+            if container.log is not None:
+                container.log.close()
+            if container.task is not None:
+                container.task.close()
+                container.task = None
+            state = container.record.state
+            started = state.started_at
+            state.oom_killed = bool(self._cgroups.sample(container.id).oom_kills)
+            state.status, state.pid, state.exit_code = Status.EXITED, 0, code
+            state.finished_at = moment(at_ns / 1e9)
+            await asyncio.to_thread(self._networks.disconnect, container)
+            await asyncio.to_thread(self._cgroups.remove, container.id)
+            self._containers.save(container)
+            if state.oom_killed:
+                self._containers.log_event(container, "oom")
+            lasted = str(max(0, round(at_ns / 1e9 - _seconds(started))))
+            self._containers.log_event(container, "die", exitCode=str(code), execDuration=lasted)
+            self._tell(container.exits, code)
+            if container.settings.auto_remove:
+                self._containers.remove(container)
+
+    # --- signals
+
+    async def kill(self, container: Container, number: int = signal.SIGKILL) -> None:
+        """Send a signal; SIGKILL is answered when the container has ended."""
+        async with container.lock:
+            check("kill", container.id, container.status)
+            ended = self.next_exit(container)
+            if number == container_stop_signal(container) or number == signal.SIGKILL:
+                container.stopped_by_user = True
+            self._signal(container, number)
+        if number == signal.SIGKILL:
+            await ended
+
+    async def stop(self, container: Container, seconds: int | None = None) -> None:
+        """Ask a container to end, and kill it if it has not after `seconds` (-1: never)."""
+        async with container.lock:
+            if not container.record.state.is_running:
+                raise NotModified("container is already stopped")
+            ended = self.next_exit(container)
+            container.stopped_by_user = True
+            self._signal(container, container_stop_signal(container))
+        limit = stop_seconds(container) if seconds is None else seconds
+        try:
+            await asyncio.wait_for(asyncio.shield(ended), None if limit < 0 else limit)
+        except TimeoutError:
+            if container.task is not None:
+                self._signal(container, signal.SIGKILL)
+            await ended
+        self._containers.log_event(container, "stop")
+
+    async def restart(self, container: Container, seconds: int | None = None) -> None:
+        """Stop, if it runs, and start again."""
+        with contextlib.suppress(NotModified):
+            await self.stop(container, seconds)
+        await self.start(container)
+        self._containers.log_event(container, "restart")
+
+    def _signal(self, container: Container, number: int) -> None:
+        if container.task is not None:
+            container.task.signal(number)
+            self._containers.log_event(container, "kill", signal=str(int(number)))
+
+    # --- removal and waiting
+
+    async def remove(self, container: Container, force: bool = False) -> None:
+        """Remove a container; with `force` also one that runs."""
+        if force and container.record.state.is_running:
+            with contextlib.suppress(LabError):
+                await self.kill(container)
+        async with container.lock:
+            if container.status is Status.REMOVING:
+                return
+            self._containers.remove(container)
+
+    def next_exit(self, container: Container) -> asyncio.Future[int]:
+        """Return a future of the next end's exit code."""
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        container.exits.append(waiter)
+        return waiter
+
+    def removal(self, container: Container) -> asyncio.Future[int]:
+        """Return a future of the last exit code, done when the container is removed."""
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        container.removals.append(waiter)
+        return waiter
+
+    async def wait_exit(self, container: Container) -> int:
+        """Wait until a container does not run, and return its exit code."""
+        if not container.record.state.is_running:
+            return container.record.state.exit_code
+        return await self.next_exit(container)
+
+    async def settle(self, interrupted: list[Container]) -> None:
+        """Record that containers of an engine which ended unexpectedly do not run any more."""
+        for container in interrupted:
+            state = container.record.state
+            state.status, state.pid, state.exit_code = Status.EXITED, 0, CRASH_CODE
+            state.finished_at = now()
+            container.record.networks, container.record.ports = [], {}
+            self._containers.save(container)
+            self._containers.log_event(container, "die", exitCode=str(CRASH_CODE))
+            if container.settings.auto_remove:
+                self._containers.remove(container)
+
+    async def stop_all(self, seconds: int) -> None:
+        """End every container, when the engine stops."""
+        running = [each for each in self._containers.all() if each.record.state.is_running]
+        stops = (self.stop(container, seconds) for container in running)
+        await asyncio.gather(*stops, return_exceptions=True)
+        if self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+
+    def _tell(self, waiters: list[asyncio.Future[int]], code: int) -> None:
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(code)
+        waiters.clear()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._on_background_done)
+
+    def _on_background_done(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("the end of a container was not handled", exc_info=task.exception())
+
+
+def exit_code(status: int) -> int:
+    """Return Docker's exit code for a wait status: 128 plus the number of a deadly signal."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def parse_signal(text: str) -> int:
+    """Return the number of `SIGTERM`, `term` or `15`; InvalidParameter in Docker's words."""
+    if text.isdecimal() and 0 < int(text) <= signal.SIGRTMAX:
+        return int(text)
+    name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
+    try:
+        return int(signal.Signals[name])
+    except KeyError:
+        raise InvalidParameter(f"invalid signal: {text}") from None
+
+
+def container_stop_signal(container: Container) -> int:
+    """Return the signal that asks this container to stop."""
+    return parse_signal(container.record.config.get("StopSignal") or "SIGTERM")
+
+
+def stop_seconds(container: Container) -> int:
+    """Return how long this container has to stop."""
+    seconds = container.record.config.get("StopTimeout")
+    return STOP_SECONDS if seconds is None else int(seconds)
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text[:26] + "+00:00").timestamp()

@@ -1,0 +1,269 @@
+"""A client's request to create a container, checked and completed with defaults.
+
+What Docker knows and this engine does not do yet is refused by name: nothing is silently left
+out.  Source: Docker Engine API, ContainerCreate.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lab.errors import InvalidParameter, Unsupported
+from lab.oci import fields
+from lab.oci.fields import Json
+from lab.oci.runtime_spec import Mount, Rlimit
+from lab.runtime import capabilities
+from lab.runtime.cgroups import Limits
+
+DEFAULT_NETWORKS = ("default", "bridge", "none")
+MINIMUM_MEMORY = 6 << 20
+"""Bytes; Docker refuses a smaller limit."""
+
+CONFIG_DEFAULTS: Json = {
+    "Hostname": "",
+    "Domainname": "",
+    "User": "",
+    "AttachStdin": False,
+    "AttachStdout": False,
+    "AttachStderr": False,
+    "Tty": False,
+    "OpenStdin": False,
+    "StdinOnce": False,
+    "Env": [],
+    "Cmd": None,
+    "Image": "",
+    "Volumes": None,
+    "WorkingDir": "",
+    "Entrypoint": None,
+    "OnBuild": None,
+    "Labels": {},
+}
+HOST_DEFAULTS: Json = {
+    "Binds": None,
+    "ContainerIDFile": "",
+    "LogConfig": {"Type": "json-file", "Config": {}},
+    "NetworkMode": "bridge",
+    "PortBindings": {},
+    "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+    "AutoRemove": False,
+    "VolumeDriver": "",
+    "VolumesFrom": None,
+    "ConsoleSize": [0, 0],
+    "CapAdd": None,
+    "CapDrop": None,
+    "CgroupnsMode": "private",
+    "Dns": [],
+    "DnsOptions": [],
+    "DnsSearch": [],
+    "ExtraHosts": None,
+    "GroupAdd": None,
+    "IpcMode": "private",
+    "Cgroup": "",
+    "Links": None,
+    "OomScoreAdj": 0,
+    "PidMode": "",
+    "Privileged": False,
+    "PublishAllPorts": False,
+    "ReadonlyRootfs": False,
+    "SecurityOpt": None,
+    "UTSMode": "",
+    "UsernsMode": "",
+    "ShmSize": 67108864,
+    "Runtime": "lab",
+    "Isolation": "",
+    "CpuShares": 0,
+    "Memory": 0,
+    "NanoCpus": 0,
+    "MemorySwap": 0,
+    "MemorySwappiness": None,
+    "PidsLimit": None,
+    "Ulimits": None,
+    "MaskedPaths": [
+        "/proc/asound",
+        "/proc/acpi",
+        "/proc/interrupts",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/sys/firmware",
+        "/sys/devices/virtual/powercap",
+    ],
+    "ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+}
+_UNSUPPORTED = {
+    "VolumesFrom": "--volumes-from",
+    "Links": "--link",
+    "Devices": "--device",
+    "DeviceRequests": "--gpus",
+    "SecurityOpt": "--security-opt",
+    "Mounts": "--mount",
+    "StorageOpt": "--storage-opt",
+    "CpusetCpus": "--cpuset-cpus",
+    "CpuQuota": "--cpu-quota",
+    "Sysctls": "--sysctl",
+    "Dns": "--dns",
+    "DnsSearch": "--dns-search",
+    "DnsOptions": "--dns-option",
+    "UTSMode": "--uts",
+    "PidMode": "--pid",
+    "CgroupParent": "--cgroup-parent",
+    "Init": "--init",
+    "PublishAllPorts": "--publish-all",
+    "Privileged": "--privileged",
+}
+_WINDOWS_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """The part of a container's settings that concerns the machine, ready to be acted upon."""
+
+    network: str
+    binds: tuple[Mount, ...]
+    tmpfs: tuple[Mount, ...]
+    limits: Limits
+    capabilities: tuple[str, ...]
+    auto_remove: bool
+    readonly: bool
+    log_driver: str
+    extra_hosts: tuple[str, ...]
+    groups: tuple[str, ...]
+    rlimits: tuple[Rlimit, ...]
+    oom_score_adj: int
+
+    @classmethod
+    def from_json(cls, host: Json) -> HostSettings:
+        """Read a HostConfig; InvalidParameter for what is wrong, Unsupported for what is not done."""
+        refuse_unsupported(host)
+        mode = fields.text(host, "NetworkMode") or "default"
+        return cls(
+            network="bridge" if mode == "default" else mode,
+            binds=tuple(map(parse_bind, fields.texts(host, "Binds"))),
+            tmpfs=tuple(_tmpfs(*item) for item in fields.text_map(host, "Tmpfs").items()),
+            limits=parse_limits(host),
+            capabilities=effective_capabilities(
+                fields.texts(host, "CapAdd"), fields.texts(host, "CapDrop")
+            ),
+            auto_remove=fields.boolean(host, "AutoRemove"),
+            readonly=fields.boolean(host, "ReadonlyRootfs"),
+            log_driver=fields.text(fields.obj(host, "LogConfig"), "Type") or "json-file",
+            extra_hosts=tuple(fields.texts(host, "ExtraHosts")),
+            groups=tuple(fields.texts(host, "GroupAdd")),
+            rlimits=tuple(map(_rlimit, fields.objects(host, "Ulimits"))),
+            oom_score_adj=fields.integer(host, "OomScoreAdj"),
+        )
+
+
+def refuse_unsupported(host: Json) -> None:
+    """Raise Unsupported, naming the CLI's option, if HostConfig asks for what is not done yet."""
+    for key, option in _UNSUPPORTED.items():
+        if host.get(key):
+            raise Unsupported(f"this engine does not support {option} yet")
+    policy = fields.text(fields.obj(host, "RestartPolicy"), "Name")
+    if policy not in ("", "no"):
+        known = ("always", "unless-stopped", "on-failure")
+        if policy not in known:
+            raise InvalidParameter(
+                f"invalid restart policy: unknown policy '{policy}'; use one of {known}"
+            )
+        raise Unsupported("this engine does not support --restart yet")
+    for key, wanted in (("IpcMode", ("", "private", "shareable")), ("UsernsMode", ("",))):
+        if fields.text(host, key) not in wanted:
+            raise Unsupported(f"this engine does not support {key} {host[key]!r} yet")
+    driver = fields.text(fields.obj(host, "LogConfig"), "Type")
+    if driver not in ("", "json-file", "none"):
+        raise InvalidParameter(f"logger: no log driver named '{driver}' is registered")
+
+
+def parse_bind(text: str) -> Mount:
+    """Return the mount that `source:destination[:options]` asks for."""
+    parts = text.split(":")
+    if len(parts) not in (2, 3) or _WINDOWS_DRIVE.match(text):
+        raise InvalidParameter(f"invalid volume specification: '{text}'")
+    source, destination = parts[:2]
+    options = [word for word in parts[2].split(",") if word] if len(parts) == 3 else []
+    for word in options:
+        if word not in ("ro", "rw", "z", "Z", "rprivate", "private", "rslave", "slave", "nocopy"):
+            raise InvalidParameter(f"invalid mode: {parts[2]}")
+    if not destination.startswith("/"):
+        raise InvalidParameter(
+            f"invalid volume specification: '{text}': invalid mount config for type \"bind\": "
+            f"invalid mount path: '{destination}' mount path must be absolute"
+        )
+    if destination.strip("/") == "":
+        raise InvalidParameter(
+            f"invalid volume specification: '{text}': invalid specification: destination can't be '/'"
+        )
+    if not source.startswith("/"):
+        if not source:
+            raise InvalidParameter(f"invalid volume specification: '{text}'")
+        raise Unsupported(
+            f"this engine does not have named volumes yet ({source}); bind a folder: -v $PWD/{source}:..."
+        )
+    return Mount(destination, "bind", source, ("rbind", "idmap", *options))
+
+
+def parse_limits(host: Json) -> Limits:
+    """Return the limits that HostConfig asks for; InvalidParameter for impossible ones."""
+    memory, swap = fields.integer(host, "Memory"), fields.integer(host, "MemorySwap")
+    if memory and memory < MINIMUM_MEMORY:
+        raise InvalidParameter("Minimum memory limit allowed is 6MB")
+    if swap > 0 and not memory:
+        raise InvalidParameter(
+            "You should always set the Memory limit when using Memoryswap limit, see usage"
+        )
+    if 0 < swap < memory:
+        raise InvalidParameter(
+            "Minimum memoryswap limit should be larger than memory limit, see usage"
+        )
+    nano = fields.integer(host, "NanoCpus")
+    if nano < 0:
+        raise InvalidParameter("NanoCPUs cannot be negative")
+    return Limits(
+        memory=memory,
+        memory_swap=swap,
+        pids=max(fields.integer(host, "PidsLimit"), 0),
+        nano_cpus=nano,
+        cpu_shares=fields.integer(host, "CpuShares"),
+    )
+
+
+def effective_capabilities(added: list[str], dropped: list[str]) -> tuple[str, ...]:
+    """Return Docker's default set with additions and removals; names with or without `CAP_`."""
+    result = list(capabilities.DEFAULT)
+    drop, add = _names(dropped, "CapDrop"), _names(added, "CapAdd")
+    if "ALL" in add:
+        result = list(capabilities.NAMES)
+    if "ALL" in drop:
+        result = []
+    result += [name for name in add if name != "ALL" and name not in result]
+    return tuple(name for name in result if name not in drop)
+
+
+def _names(given: list[str], key: str) -> list[str]:
+    names = []
+    for text in given:
+        upper = text.upper()
+        name = upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
+        if name != "ALL" and name not in capabilities.NAMES:
+            raise InvalidParameter(f'invalid {key}: unknown capability: "{text}"')
+        names.append(name)
+    return names
+
+
+def _tmpfs(path: str, options: str) -> Mount:
+    if not path.startswith("/"):
+        raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
+    words = [word for word in options.split(",") if word]
+    return Mount(path, "tmpfs", "tmpfs", ("nosuid", "nodev", "noexec", *words))
+
+
+def _rlimit(source: dict[str, Any]) -> Rlimit:
+    name = fields.text(source, "Name").upper()
+    return Rlimit(f"RLIMIT_{name}", fields.integer(source, "Soft"), fields.integer(source, "Hard"))

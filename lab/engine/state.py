@@ -1,0 +1,155 @@
+"""The record of a container, and the table of what may happen to it in which state.
+
+Records are stored as JSON.  `config` and `host` keep the client's own members (Docker's names),
+since `docker inspect` gives them back; what the engine acts upon is read through `settings`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from lab.errors import Conflict
+from lab.oci.fields import Json
+
+NEVER = "0001-01-01T00:00:00Z"
+"""How Docker writes a time that has not come."""
+
+
+class Status(StrEnum):
+    """Where a container is in its life; the words of Docker's API."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+
+
+_ALLOWED: dict[str, tuple[Status, ...]] = {
+    "start": (Status.CREATED, Status.EXITED),
+    "exec": (Status.RUNNING,),
+    "kill": (Status.RUNNING, Status.PAUSED),
+    "remove": (Status.CREATED, Status.EXITED, Status.DEAD),
+}
+"""Which states an action is possible in."""
+
+
+@dataclass(slots=True)
+class State:
+    """What `docker inspect` shows under State; times are RFC 3339."""
+
+    status: Status = Status.CREATED
+    pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    oom_killed: bool = False
+    started_at: str = NEVER
+    finished_at: str = NEVER
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in (Status.RUNNING, Status.PAUSED)
+
+    def to_json(self) -> Json:
+        """Return Docker's form."""
+        return {
+            "Status": str(self.status),
+            "Running": self.is_running,
+            "Paused": self.status is Status.PAUSED,
+            "Restarting": self.status is Status.RESTARTING,
+            "OOMKilled": self.oom_killed,
+            "Dead": self.status is Status.DEAD,
+            "Pid": self.pid,
+            "ExitCode": self.exit_code,
+            "Error": self.error,
+            "StartedAt": self.started_at,
+            "FinishedAt": self.finished_at,
+        }
+
+
+@dataclass(slots=True)
+class Attachment:
+    """A container's place in one network; addresses are empty while it does not run."""
+
+    network: str
+    network_id: str = ""
+    endpoint_id: str = ""
+    address: str = ""
+    prefix_length: int = 0
+    gateway: str = ""
+    mac: str = ""
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything about a container that survives a restart of the engine.
+
+    `image` is the image's id, empty for a container of the empty image; `image_name` what the
+    user wrote; `config` and `host` are Docker's Config and HostConfig with all defaults filled
+    in; `path` and `args` are the program that runs; `ports` is Docker's NetworkSettings.Ports,
+    filled while the container runs.
+    """
+
+    id: str
+    name: str
+    created: str
+    image: str
+    image_name: str
+    config: Json
+    host: Json
+    path: str = ""
+    args: list[str] = field(default_factory=list)
+    state: State = field(default_factory=State)
+    networks: list[Attachment] = field(default_factory=list)
+    ports: dict[str, list[dict[str, str]] | None] = field(default_factory=dict)
+    restart_count: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> Json:
+        """Return the form that is stored."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, source: dict[str, Any]) -> Record:
+        """Read what `to_json` made."""
+        members = dict(source)
+        state = dict(members["state"])
+        state["status"] = Status(state["status"])
+        members["state"] = State(**state)
+        members["networks"] = [Attachment(**each) for each in members["networks"]]
+        return cls(**members)
+
+
+def check(action: str, name: str, status: Status) -> None:
+    """Raise Conflict, in Docker's words, if `action` is impossible in this state."""
+    if status in _ALLOWED[action]:
+        return
+    if action == "exec" and status is not Status.PAUSED:
+        raise Conflict(f"container {name} is not running")
+    if status is Status.PAUSED:
+        hint = "unpause and then start" if action == "start" else "unpause the container first"
+        raise Conflict(f"cannot {action} a paused container, try {hint} instead")
+    if action == "kill":
+        raise Conflict(f"cannot kill container: {name}: container {name} is not running")
+    if action == "remove" and status is Status.RUNNING:
+        raise Conflict(
+            f'cannot remove container "{name}": container is running: '
+            "stop the container before removing or force remove"
+        )
+    raise Conflict(f"cannot {action} container {name}: it is {status}")
+
+
+def now() -> str:
+    """Return the present moment as RFC 3339 with nanoseconds."""
+    return moment(datetime.now(UTC).timestamp())
+
+
+def moment(seconds: float) -> str:
+    """Return a time given in seconds since the epoch as RFC 3339."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond:06d}000Z"

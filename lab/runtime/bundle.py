@@ -1,0 +1,110 @@
+"""The OCI bundle of a container: its folder, `config.json`, and the three files that Docker binds.
+
+Source: OCI runtime-spec, bundle.md; Docker's /etc/hosts, /etc/hostname, /etc/resolv.conf.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.oci.runtime_spec import Linux, Mount, Process, Spec
+
+_CGROUP_OPTIONS = ("ro", "nosuid", "nodev", "noexec")
+_SYSCTL = {"net.ipv4.ip_unprivileged_port_start": "0"}
+"""Docker's default: a container's own network has no privileged ports."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePlan:
+    """What goes into a bundle besides the process.
+
+    `hosts` are (address, names) lines for /etc/hosts; `resolv_conf` is that file's text;
+    `owner` the sandbox id of the container's root; `cgroups` names the hierarchies to show
+    (`unified`, or version 1 controllers).
+    """
+
+    hostname: str
+    domainname: str
+    hosts: Sequence[tuple[str, str]]
+    resolv_conf: str
+    mounts: Sequence[Mount]
+    readonly: bool
+    masked_paths: Sequence[str]
+    readonly_paths: Sequence[str]
+    seccomp: str
+    cgroups: Sequence[str]
+    owner: int
+    own_network: bool = True
+
+
+def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
+    """Write the bundle into `folder`, which is made if it is not there."""
+    (folder / "rootfs").mkdir(parents=True, exist_ok=True)
+    texts = {
+        "hostname": plan.hostname + "\n",
+        "hosts": "".join(f"{address}\t{names}\n" for address, names in plan.hosts),
+        "resolv.conf": plan.resolv_conf,
+    }
+    own = []
+    taken = {mount.destination for mount in plan.mounts}
+    for name, text in texts.items():
+        _write_owned(folder / name, text, plan.owner)
+        if f"/etc/{name}" not in taken:
+            own.append(Mount(f"/etc/{name}", "bind", str(folder / name), ("rbind",)))
+    spec = Spec(
+        process=process,
+        hostname=plan.hostname,
+        domainname=plan.domainname,
+        root_readonly=plan.readonly,
+        mounts=(*own, *_cgroup_mounts(plan.cgroups), *plan.mounts),
+        linux=Linux(
+            masked_paths=tuple(plan.masked_paths),
+            readonly_paths=tuple(plan.readonly_paths),
+            seccomp=plan.seccomp,
+            sysctl=_SYSCTL if plan.own_network else {},
+        ),
+    )
+    (folder / "config.json").write_bytes(spec.to_bytes())
+
+
+def default_hosts(address: str, hostname: str, extra: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the lines of /etc/hosts as Docker writes them; `extra` holds `name:address`."""
+    lines = [
+        ("127.0.0.1", "localhost"),
+        ("::1", "localhost ip6-localhost ip6-loopback"),
+        ("fe00::", "ip6-localnet"),
+        ("ff00::", "ip6-mcastprefix"),
+        ("ff02::1", "ip6-allnodes"),
+        ("ff02::2", "ip6-allrouters"),
+    ]
+    for entry in extra:
+        name, _, target = entry.partition(":")
+        lines.append((target, name))
+    if address:
+        lines.append((address, hostname))
+    return lines
+
+
+def _cgroup_mounts(hierarchies: Sequence[str]) -> list[Mount]:
+    if "unified" in hierarchies:
+        return [Mount("/sys/fs/cgroup", "cgroup2", "cgroup", _CGROUP_OPTIONS)]
+    if not hierarchies:
+        return []
+    top = Mount(
+        "/sys/fs/cgroup", "cgroup-tmpfs", "tmpfs", ("nosuid", "nodev", "noexec", "mode=755")
+    )
+    each = [
+        Mount(f"/sys/fs/cgroup/{name}", "cgroup", "cgroup", (*_CGROUP_OPTIONS, name))
+        for name in hierarchies
+    ]
+    return [top, *each]
+
+
+def _write_owned(path: Path, text: str, owner: int) -> None:
+    # a file of the container's own: written anew at each start, as Docker does
+    path.write_text(text)
+    path.chmod(0o644)
+    os.chown(path, owner, owner)

@@ -1,0 +1,63 @@
+"""Deleting an engine's state, whose files belong to ids that only its user namespace reaches."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.kernel import syscalls
+from lab.kernel.flags import CLONE
+from lab.sandbox.ids import plan_ids
+from lab.sandbox.launcher import lock_root
+
+
+def reset(root: Path) -> None:
+    """Empty an engine's folder.  Raises Conflict while an engine runs on it.
+
+    Only single-threaded processes may call this.
+    """
+    if not root.exists():
+        return
+    lock = lock_root(root)
+    try:
+        _in_namespace(root)
+    finally:
+        os.close(lock)
+    (root / "lock").unlink(missing_ok=True)
+
+
+def remove(root: Path) -> None:
+    """Delete an engine's folder altogether."""
+    reset(root)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _in_namespace(root: Path) -> None:
+    ids = plan_ids()
+    gate, go = os.pipe()
+    pid = syscalls.clone(CLONE.NEWUSER)
+    if pid == 0:
+        code = 1
+        try:
+            os.close(go)
+            os.read(gate, 1)
+            for path in root.iterdir():
+                if path.name == "lock":
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(gate)
+    try:
+        ids.write(pid)
+    finally:
+        os.close(go)
+        _, status = os.waitpid(pid, 0)
+    if status != 0:
+        raise LabError(f"some of {root} could not be deleted; nothing uses it any more")

@@ -1,0 +1,97 @@
+"""`lab setup`: everything that the lab needs on this machine, made once; each step shows progress."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lab.config import Config
+from lab.errors import LabError
+
+Say = Callable[[str], None]
+
+_BAR = 24
+
+
+def run(config: Config, say: Say) -> int:
+    """Prepare the docker CLI and the catalog; what is there already is left alone."""
+    started = time.monotonic()
+    for folder in (config.home, config.docker_config, config.state):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _prepare_cli(config, say)
+    _prepare_catalog(config, say)
+    say(f"The lab is ready ({time.monotonic() - started:.0f} s). Start it with: lab start")
+    return 0
+
+
+def _prepare_cli(config: Config, say: Say) -> None:
+    found = config.find_docker()
+    if found:
+        say(f"docker CLI: {found}")
+        return
+    from lab.catalog import docker_cli
+
+    target = config.tools / "docker"
+    with _progress("docker CLI") as report:
+        docker_cli.install(target, config.cache, lambda part: report("downloading", part))
+    say(f"docker CLI: {target}")
+
+
+def _prepare_catalog(config: Config, say: Say) -> None:
+    from lab.catalog import stamp
+
+    if not stamp.is_complete(config.catalog):
+        from lab.catalog.images import build_catalog
+
+        with _progress("images") as report:
+            build_catalog(config.catalog, config.cache, lambda: _engine(config.home), report)
+    names = ", ".join(made.name for made in stamp.read_images(config.catalog))
+    say(f"images: {names}")
+
+
+@contextlib.contextmanager
+def _engine(home: Path) -> Iterator[str]:
+    """Run an engine on a throw-away folder; give the path of its socket."""
+    from lab.sandbox import process, reset
+
+    # beside the catalog, and not in /tmp, which may be a small file system in memory
+    with tempfile.TemporaryDirectory(
+        prefix=".setup-", dir=home, ignore_cleanup_errors=True
+    ) as name:
+        root = Path(name) / "engine"
+        with tempfile.TemporaryDirectory(prefix="lab-") as short:
+            try:
+                with process.running(root, Path(short) / "d.sock") as engine:
+                    yield str(engine.socket)
+            finally:
+                with contextlib.suppress(LabError):
+                    reset.remove(root)
+
+
+@contextlib.contextmanager
+def _progress(name: str) -> Iterator[Callable[[str, float], None]]:
+    """Give a function that shows what is being done: a bar on a terminal, else a line per step."""
+    on_terminal = sys.stderr.isatty()
+    latest = ""
+
+    def report(step: str, part: float) -> None:
+        nonlocal latest
+        if on_terminal:
+            done = int(part * _BAR)
+            bar = "#" * done + "-" * (_BAR - done)
+            sys.stderr.write(f"\r{name}: [{bar}] {step:<40.40}")
+        elif step != latest:
+            sys.stderr.write(f"{name}: {step}\n")
+        latest = step
+        sys.stderr.flush()
+
+    try:
+        yield report
+    finally:
+        if on_terminal and latest:
+            sys.stderr.write("\r" + " " * (len(name) + _BAR + 46) + "\r")
+            sys.stderr.flush()
