@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -104,7 +104,7 @@ class Explorer:
         container = self._containers.get(text)
         return await self._look(container, self._watch(container))
 
-    async def follow(self, text: str) -> AsyncIterator[WritableLayer | None]:
+    async def follow(self, text: str) -> AsyncGenerator[WritableLayer | None, None]:
         """Yield what a container has changed, then the new state whenever that is another one.
 
         Looks once a second, less often where looking takes long; yields None when nothing has
