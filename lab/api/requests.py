@@ -20,7 +20,7 @@ def parse_create(body: Json) -> tuple[Json, Json]:
 
 def _config(body: Json) -> Json:
     config = dict(CONFIG_DEFAULTS)
-    config.update({key: value for key in _TEXTS if (value := fields.text(body, key))})
+    config.update({key: text for key in _TEXTS if (text := fields.text(body, key))})
     config.update({key: fields.boolean(body, key) for key in _FLAGS})
     config.update({key: _words(body, key) for key in _LISTS if body.get(key) is not None})
     config.update({key: value for key in _MAPS if (value := fields.obj(body, key))})

@@ -112,8 +112,8 @@ class Hijacked(asyncio.Protocol):
             else "HTTP/1.1 200 OK\r\n"
         )
         self._transport.set_protocol(self)
-        self._transport.set_write_buffer_limits(_HIGH_WATER)  # type: ignore[attr-defined]
-        self._transport.write(f"{head}Content-Type: {media_type}\r\n\r\n".encode())  # type: ignore[attr-defined]
+        self._transport.set_write_buffer_limits(_HIGH_WATER)
+        self._transport.write(f"{head}Content-Type: {media_type}\r\n\r\n".encode())
 
     # --- asyncio.Protocol
 
@@ -129,7 +129,7 @@ class Hijacked(asyncio.Protocol):
                 self._close()
                 return
         if data and not self._streams.write(data, self._resume_reading):
-            self._transport.pause_reading()  # type: ignore[attr-defined]
+            self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         if self._writes:
@@ -154,7 +154,7 @@ class Hijacked(asyncio.Protocol):
     def send(self, stream: int, data: bytes) -> None:
         if stream in self.wanted:
             framed = data if self._streams.terminal else frame(stream, data)
-            self._transport.write(framed)  # type: ignore[attr-defined]
+            self._transport.write(framed)
 
     def ready(self) -> bool:
         return self._ready
@@ -169,7 +169,7 @@ class Hijacked(asyncio.Protocol):
 
     def _resume_reading(self) -> None:
         if not self._transport.is_closing():
-            self._transport.resume_reading()  # type: ignore[attr-defined]
+            self._transport.resume_reading()
 
 
 class DetachKeys:

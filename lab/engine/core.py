@@ -71,7 +71,8 @@ class Engine:
         os.chdir(self.snapshots.base)
         self._build_images(root)
         self._build_runtime(root, spawner, launcher)
-        self.explore = Explorer(self.store, self.blobs, self.snapshots, self.containers)
+        self._build_containers(root)
+        self._build_builder(root / "scratch" / "builds")
 
     def _build_images(self, root: Path) -> None:
         self.hub = Hub(root / "hub", self.config.catalog)
@@ -87,7 +88,12 @@ class Engine:
         self.link = LauncherLink(launcher)
         self.cgroups = cgroups.manager(self.config.cgroups)
         self.tasks = Tasks(spawner, self.ids, self.config.idmapped, [root], self._on_exit)
-        filters = SeccompFilters(self.tasks)
+        self.filters = SeccompFilters(self.tasks)
+        bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
+        relay = PortRelay(lambda kind: self.tasks.sockets(kind)[0])
+        self.networks = Networks(bridges, relay, self.journal)
+
+    def _build_containers(self, root: Path) -> None:
         self.containers = Containers(
             root / "containers",
             ContainerTable(self.database),
@@ -96,17 +102,16 @@ class Engine:
             self.snapshots,
             self.journal,
         )
-        bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
-        relay = PortRelay(lambda kind="tcp": self.tasks.sockets(kind)[0])
-        self.networks = Networks(bridges, relay, self.journal)
-        bundles = Bundles(self.snapshots, filters, self.ids, list(self.config.cgroups))
+        bundles = Bundles(self.snapshots, self.filters, self.ids, list(self.config.cgroups))
         self.lifecycle = Lifecycle(
             self.containers, bundles, self.networks, self.cgroups, self.tasks
         )
-        self.execs = Execs(self.containers, self.tasks, filters, self.cgroups)
+        self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups)
         self.creation = Creation(
             self.containers, self.networks, self.cgroups, self.link, root, self.config.idmapped
         )
+
+    def _build_builder(self, scratch: Path) -> None:
         self.images = Images(
             self.store, self.layers, self.blobs, self.journal, self.containers.using
         )
@@ -121,8 +126,9 @@ class Engine:
             self.journal,
             self.ids,
             self.database,
-            root / "scratch" / "builds",
+            scratch,
         )
+        self.explore = Explorer(self.store, self.snapshots, self.containers)
 
     async def start(self) -> None:
         """Take over what an earlier engine left."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 
 from lab.ids import short_id
@@ -48,7 +48,7 @@ def to_json(entry: Entry) -> Json:
     return event
 
 
-async def stream(journal: Journal, query: EventQuery, clock_ns: int) -> AsyncIterator[Entry]:
+async def stream(journal: Journal, query: EventQuery, clock_ns: int) -> AsyncGenerator[Entry, None]:
     """Yield wanted entries: those stored since `since_ns`, then new ones until `until_ns`.
 
     `clock_ns` is the present moment.  Without `since_ns` there is no history, and without

@@ -53,14 +53,12 @@ class Networks:
         pool = self._space.request_pool()
         bridges.create(DEFAULT_BRIDGE, pool)
         at = now()
-        self._networks = {
-            name: Network(new_id(), name, driver, at, *extra)
-            for name, driver, *extra in (
-                ("bridge", "bridge", pool, DEFAULT_BRIDGE),
-                ("host", "host"),
-                ("none", "null"),
-            )
-        }
+        builtin = (
+            Network(new_id(), "bridge", "bridge", at, pool, DEFAULT_BRIDGE),
+            Network(new_id(), "host", "host", at),
+            Network(new_id(), "none", "null", at),
+        )
+        self._networks = {network.name: network for network in builtin}
 
     def get(self, text: str) -> Network:
         """Return the network that a name, an id or the beginning of one means; NotFound."""

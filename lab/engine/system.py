@@ -43,26 +43,50 @@ class Host:
 
 def info(engine: Engine, host: Host) -> Json:
     """Return Docker's Info.  Source: Docker Engine API, SystemInfo."""
-    statuses = [container.status for container in engine.containers.all()]
     limits = {name: engine.cgroups.supports(name) for name in ("memory", "pids", "cpu")}
-    version = "2" if "unified" in engine.config.cgroups else "1"
     return {
         "ID": engine.id,
-        "Containers": len(statuses),
-        "ContainersRunning": statuses.count(Status.RUNNING),
-        "ContainersPaused": statuses.count(Status.PAUSED),
-        "ContainersStopped": len(statuses)
-        - statuses.count(Status.RUNNING)
-        - statuses.count(Status.PAUSED),
-        "Images": len(engine.store.all()),
+        **_counts(engine),
         "Driver": "overlay2",
         "DriverStatus": [["Backing Filesystem", "overlay, userxattr"]],
+        "LoggingDriver": "json-file",
         "Plugins": {
             "Volume": [],
             "Network": ["bridge", "null"],
             "Authorization": None,
             "Log": ["json-file"],
         },
+        **_limits(limits),
+        "CgroupDriver": "cgroupfs" if engine.config.cgroups else "none",
+        "CgroupVersion": "2" if "unified" in engine.config.cgroups else "1",
+        **_machine(host),
+        **_ABSENT,
+        "DockerRootDir": str(engine.config.root),
+        "Labels": [f"lab.sandbox={engine.config.sandbox}"],
+        "ServerVersion": engine.version,
+        "Runtimes": {"lab": {"path": "lab"}},
+        "DefaultRuntime": "lab",
+        "SecurityOptions": ["name=seccomp,profile=builtin", "name=userns", "name=cgroupns"],
+        "Warnings": _warnings(limits),
+    }
+
+
+def _counts(engine: Engine) -> Json:
+    statuses = [container.status for container in engine.containers.all()]
+    running, paused = statuses.count(Status.RUNNING), statuses.count(Status.PAUSED)
+    return {
+        "Containers": len(statuses),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(statuses) - running - paused,
+        "Images": len(engine.store.all()),
+        "NFd": len(os.listdir("/proc/self/fd")),
+        "SystemTime": now(),
+    }
+
+
+def _limits(limits: dict[str, bool]) -> Json:
+    return {
         "MemoryLimit": limits["memory"],
         "SwapLimit": limits["memory"],
         "CpuCfsPeriod": limits["cpu"],
@@ -70,59 +94,57 @@ def info(engine: Engine, host: Host) -> Json:
         "CPUShares": limits["cpu"],
         "CPUSet": False,
         "PidsLimit": limits["pids"],
-        "IPv4Forwarding": True,
-        "BridgeNfIptables": False,
-        "BridgeNfIp6tables": False,
-        "Debug": False,
-        "NFd": len(os.listdir("/proc/self/fd")),
         "OomKillDisable": False,
-        "NGoroutines": 0,
-        "SystemTime": now(),
-        "LoggingDriver": "json-file",
-        "CgroupDriver": "cgroupfs" if engine.config.cgroups else "none",
-        "CgroupVersion": version,
-        "NEventsListener": 0,
+    }
+
+
+def _machine(host: Host) -> Json:
+    return {
         "KernelVersion": host.kernel,
         "OperatingSystem": host.system,
         "OSVersion": "",
         "OSType": "linux",
         "Architecture": host.machine,
-        "IndexServerAddress": "https://index.docker.io/v1/",
-        "RegistryConfig": {
-            "InsecureRegistryCIDRs": ["127.0.0.0/8"],
-            "IndexConfigs": {
-                "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
-            },
-            "Mirrors": [],
-        },
         "NCPU": host.cpus,
         "MemTotal": host.memory_bytes,
-        "GenericResources": None,
-        "DockerRootDir": str(engine.config.root),
-        "HttpProxy": "",
-        "HttpsProxy": "",
-        "NoProxy": "",
         "Name": host.name,
-        "Labels": [f"lab.sandbox={engine.config.sandbox}"],
-        "ExperimentalBuild": False,
-        "ServerVersion": engine.version,
-        "Runtimes": {"lab": {"path": "lab"}},
-        "DefaultRuntime": "lab",
-        "Swarm": {
-            "NodeID": "",
-            "NodeAddr": "",
-            "LocalNodeState": "inactive",
-            "ControlAvailable": False,
-        },
-        "LiveRestoreEnabled": False,
-        "Isolation": "",
-        "InitBinary": "",
-        "ContainerdCommit": {"ID": "", "Expected": ""},
-        "RuncCommit": {"ID": "", "Expected": ""},
-        "InitCommit": {"ID": "", "Expected": ""},
-        "SecurityOptions": ["name=seccomp,profile=builtin", "name=userns", "name=cgroupns"],
-        "Warnings": _warnings(limits),
     }
+
+
+_ABSENT: Json = {
+    "IPv4Forwarding": True,
+    "BridgeNfIptables": False,
+    "BridgeNfIp6tables": False,
+    "Debug": False,
+    "NGoroutines": 0,
+    "NEventsListener": 0,
+    "IndexServerAddress": "https://index.docker.io/v1/",
+    "RegistryConfig": {
+        "InsecureRegistryCIDRs": ["127.0.0.0/8"],
+        "IndexConfigs": {
+            "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
+        },
+        "Mirrors": [],
+    },
+    "GenericResources": None,
+    "HttpProxy": "",
+    "HttpsProxy": "",
+    "NoProxy": "",
+    "ExperimentalBuild": False,
+    "Swarm": {
+        "NodeID": "",
+        "NodeAddr": "",
+        "LocalNodeState": "inactive",
+        "ControlAvailable": False,
+    },
+    "LiveRestoreEnabled": False,
+    "Isolation": "",
+    "InitBinary": "",
+    "ContainerdCommit": {"ID": "", "Expected": ""},
+    "RuncCommit": {"ID": "", "Expected": ""},
+    "InitCommit": {"ID": "", "Expected": ""},
+}
+"""Members that clients expect, of things that this engine is without."""
 
 
 def version(engine: Engine, host: Host, api: str, minimum: str, architecture: str) -> Json:

@@ -107,7 +107,7 @@ def _delegated(folder: Path) -> Path | None:
 
     A folder with processes of its own may hand out none, so the launcher's own one rarely serves.
     """
-    while folder.name or folder == folder.anchor:
+    while True:
         control = folder / "cgroup.subtree_control"
         if os.access(folder, os.W_OK) and os.access(control, os.W_OK):
             if "memory" in control.read_text().split():
