@@ -1,0 +1,242 @@
+"""An image's layers as snapshots: unpacked once, shared by all images, gone with the last one.
+
+The committed snapshot of a layer is named by its chain id, so that it stands for the layer with
+everything below it.  Upon the topmost one comes, for each image, the layer of lab.engine.initlayer,
+and upon that the containers' own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.engine.initlayer import furnish
+from lab.engine.mounted import PREFIX
+from lab.errors import Conflict, NotFound
+from lab.ids import new_id
+from lab.image.blobs import BlobStore
+from lab.image.layer import apply_layer, decompress
+from lab.image.store import Image, ImageStore
+from lab.kernel.idmap import IdMap
+from lab.oci.descriptor import Descriptor
+from lab.oci.digest import Digest
+from lab.oci.fields import Json
+from lab.oci.image_config import ImageConfig, chain_id
+from lab.snapshot.base import Kind, Snapshotter
+from lab.snapshot.overlay import OverlaySnapshotter
+
+Progress = Callable[[int], None]
+"""Told how many bytes of a layer's blob have been read; what it raises ends the work."""
+
+_INIT = "-init"
+_SCRATCH = "scratch"
+_UNFINISHED = "unpack-"
+
+
+def chain_ids(diff_ids: Sequence[Digest]) -> list[Digest]:
+    """Return the chain id of each layer with all below it, base first."""
+    chains: list[Digest] = []
+    for diff_id in diff_ids:
+        chains.append(chain_id((chains[-1], diff_id)) if chains else diff_id)
+    return chains
+
+
+class Layers:
+    """The snapshots that images consist of.  Several threads may use it.
+
+    A layer stays as long as an image has it, a container stands on it, or somebody holds it.
+    """
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        snapshots: Snapshotter,
+        store: ImageStore,
+        ids: IdMap,
+        scratch: Path,
+    ) -> None:
+        """`scratch` is an existing folder for what is mounted for a moment."""
+        self.scratch = scratch
+        self.snapshots = snapshots
+        self._blobs = blobs
+        self._store = store
+        self._ids = ids
+        self._lock = threading.RLock()
+        self._held: Counter[str] = Counter()
+        self._turns: dict[str, _Turn] = {}
+
+    def has(self, chain: Digest) -> bool:
+        """Return whether a layer, with all below it, is unpacked."""
+        return self._exists(str(chain))
+
+    def sizes(self, config: ImageConfig) -> list[int]:
+        """Return the bytes of each unpacked layer of an image, base first."""
+        return [self.snapshots.usage(str(chain)) for chain in chain_ids(config.diff_ids)]
+
+    @contextmanager
+    def hold(self, chains: Iterable[Digest]) -> Iterator[None]:
+        """Keep layers, existing or still to come, until an image has them.
+
+        What no image has when the block is left, for whatever reason, is removed.
+        """
+        keys = [str(chain) for chain in chains]
+        with self._lock:
+            self._held.update(keys)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.subtract(keys)
+                self._held = +self._held
+            self.collect()
+
+    def unpack(
+        self,
+        layer: Descriptor,
+        diff_id: Digest,
+        parent: Digest | None,
+        progress: Progress | None = None,
+    ) -> Digest:
+        """Make the snapshot of a layer, whose blob is there, upon `parent`; return its chain id.
+
+        What is there already is left as it is; who comes while another unpacks the same, waits.
+        Raises what lab.image.layer.apply_layer does; nothing is left then.
+        """
+        chain = diff_id if parent is None else chain_id((parent, diff_id))
+        with self._turn(str(chain)):
+            if not self.has(chain):
+                with self.building(parent) as key:
+                    self._apply(layer, self.snapshots.upper(key), diff_id, progress)
+                    self.snapshots.commit(str(chain), key)
+        return chain
+
+    def freeze(self, key: str, diff_id: Digest, parent: Digest | None) -> Digest:
+        """Make the active snapshot `key` upon `parent` the layer `diff_id`; return its chain id.
+
+        Where that layer is there already, the snapshot is left as it was.
+        """
+        chain = diff_id if parent is None else chain_id((parent, diff_id))
+        with self._turn(str(chain)):
+            if not self.has(chain):
+                self.snapshots.commit(str(chain), key)
+        return chain
+
+    @contextmanager
+    def building(self, parent: Digest | None) -> Iterator[str]:
+        """Yield the key of a new active snapshot upon `parent`; it is removed unless frozen."""
+        key = _UNFINISHED + new_id()
+        self.snapshots.prepare(key, None if parent is None else str(parent))
+        try:
+            yield key
+        finally:
+            if self._exists(key):
+                self.snapshots.remove(key)
+
+    def check(self, layer: Descriptor, diff_id: Digest) -> bool:
+        """Return whether a blob's plain content has this digest.  Raises what unpacking would."""
+        running = diff_id.hasher()
+        with self._blobs.open(layer.digest) as blob:
+            for piece in decompress(blob, layer.media_type):
+                running.update(piece)
+        return running.hexdigest() == diff_id.hex
+
+    def container_parent(self, image: Image | None) -> str:
+        """Return the key of the snapshot that containers of an image (None: empty) start from."""
+        diff_ids = image.config.diff_ids if image is not None else ()
+        parent = chain_id(diff_ids) if diff_ids else None
+        key = f"{parent or _SCRATCH}{_INIT}"
+        with self._turn(key):
+            if not self._exists(key):
+                self._make_init(key, parent)
+        return key
+
+    def collect(self) -> list[Digest]:
+        """Remove layers that nothing needs, the topmost first; return their chain ids.
+
+        A layer on which a container stands stays until it is called after that one's removal.
+        """
+        with self._lock:
+            needed = {_SCRATCH, *self._held}
+            for image in self._store.all():
+                needed.update(map(str, chain_ids(image.config.diff_ids)))
+            gone = []
+            # a snapshot is always younger than its parent
+            for snapshot in reversed(list(self.snapshots.walk())):
+                unneeded = snapshot.key.removesuffix(_INIT) not in needed
+                if snapshot.kind is Kind.COMMITTED and unneeded and self._remove(snapshot.key):
+                    gone.append(snapshot.key)
+        return [Digest.parse(key) for key in gone if not key.endswith(_INIT)]
+
+    def recover(self) -> None:
+        """Remove what an engine that ended unexpectedly left behind; called before all else."""
+        for snapshot in list(self.snapshots.walk()):
+            if snapshot.kind is not Kind.COMMITTED and snapshot.key.startswith(_UNFINISHED):
+                self.snapshots.remove(snapshot.key)
+        for place in self.scratch.glob(f"{PREFIX}*"):
+            place.rmdir()
+        self.collect()
+
+    def driver(self, config: ImageConfig) -> Json:
+        """Return what `docker inspect` shows of the storage: Docker's name of it, and folders."""
+        if not isinstance(self.snapshots, OverlaySnapshotter):
+            return {"Name": "vfs", "Data": None}
+        chains = chain_ids(config.diff_ids)
+        if not chains:
+            return {"Name": "overlay2", "Data": None}
+        data = {"UpperDir": str(self.snapshots.upper(str(chains[-1])))}
+        lowers = self.snapshots.lowers(str(chains[-1]))
+        if lowers:
+            data["LowerDir"] = ":".join(map(str, lowers))
+        return {"Name": "overlay2", "Data": data}
+
+    def _apply(
+        self, layer: Descriptor, target: Path, diff_id: Digest, progress: Progress | None
+    ) -> None:
+        with self._blobs.open(layer.digest) as blob:
+            apply_layer(blob, layer.media_type, target, self._ids, diff_id, progress)
+
+    def _make_init(self, key: str, parent: Digest | None) -> None:
+        with self.building(parent) as unfinished:
+            upper, lowers = self.snapshots.upper(unfinished), self.snapshots.lowers(unfinished)
+            furnish(upper, lowers, self._ids)
+            self.snapshots.commit(key, unfinished)
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self.snapshots.stat(key)
+        except NotFound:
+            return False
+        return True
+
+    def _remove(self, key: str) -> bool:
+        try:
+            self.snapshots.remove(key)
+        except Conflict:
+            return False  # a container stands on it
+        return True
+
+    @contextmanager
+    def _turn(self, key: str) -> Iterator[None]:
+        """Let one thread at a time make the snapshot `key`."""
+        with self._lock:
+            turn = self._turns.setdefault(key, _Turn())
+            turn.wanted += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._lock:
+                turn.wanted -= 1
+                if not turn.wanted:
+                    del self._turns[key]
+
+
+class _Turn:
+    """A lock, and how many threads hold it or wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wanted = 0
