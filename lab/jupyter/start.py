@@ -1,0 +1,64 @@
+"""`lab start`: JupyterLab on loopback, with the lab's extension and the lessons."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import lab
+from lab.config import Config
+from lab.errors import NotFound
+
+FIRST_PAGE = "en/02_first_container.ipynb"
+
+
+def run(config: Config, port: int | None, browser: bool) -> int:
+    """Run JupyterLab until it is stopped; return its exit code.
+
+    `port` is the first one to try (8888 if None); `browser` says whether to open one.  The URL,
+    with its token, is printed.  Raises NotFound if there are no lessons beside the program.
+    """
+    # settings of another JupyterLab of this user stay out, and ours out of there;
+    # Jupyter reads this when it is imported
+    os.environ["JUPYTER_CONFIG_DIR"] = str(config.home / "jupyter")
+    from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
+
+    try:
+        LabApp.launch_instance(arguments(notebooks(), port, browser))
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    return 0
+
+
+def notebooks() -> Path:
+    """Return the folder of the lessons; NotFound."""
+    folder = Path(lab.__file__).resolve().parents[1] / "notebooks"
+    if not folder.is_dir():
+        raise NotFound(
+            f"no lessons at {folder}", hint="run the lab from its checkout, with `make lab`"
+        )
+    return folder
+
+
+def arguments(folder: Path, port: int | None, browser: bool) -> list[str]:
+    """Return JupyterLab's command line."""
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.root_dir": str(folder),
+        "ServerApp.jpserver_extensions": "lab.jupyter=True",
+        "ServerApp.log_level": "WARN",
+        # nbgrader wants its course below the server's root; exercises are opened by their path
+        "CourseDirectory.root": str(folder),
+        "LabApp.default_url": f"/lab/tree/{FIRST_PAGE}",
+        # nothing is fetched from the internet, and no question about news is asked
+        "LabApp.news_url": "None",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.extension_manager": "readonly",
+    }
+    if port is not None:
+        options["ServerApp.port"] = str(port)
+    if not browser:
+        options["ServerApp.open_browser"] = "False"
+    if os.geteuid() == 0:
+        options["ServerApp.allow_root"] = "True"
+    return [f"--{name}={value}" for name, value in options.items()]
