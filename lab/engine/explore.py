@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from lab.engine.changed_files import LayerFiles, changed_files, fingerprint
 from lab.engine.containers import Container, Containers
+from lab.engine.layers import chain_ids
 from lab.errors import InvalidParameter, NotFound
 from lab.ids import short_id
 from lab.image.store import Image, ImageStore
 from lab.oci.digest import Digest
-from lab.oci.image_config import History, chain_id
+from lab.oci.image_config import History
 from lab.snapshot.base import Snapshotter
 
 MAX_FILES = 5000
@@ -44,8 +45,8 @@ class LayerStep:
     """
 
     number: int
-    created: str
-    created_by: str
+    created: str = ""
+    created_by: str = ""
     diff_id: str = ""
     chain_id: str = ""
     digest: str = ""
@@ -134,43 +135,37 @@ class Explorer:
 
     def _layers(self, name: str) -> ImageLayers:
         image = self._images.resolve(name)
-        owners = self._owners(image)
-        steps: list[LayerStep] = []
-        number = 0
-        for entry in _whole_history(image):
-            if entry.empty_layer:
-                steps.append(LayerStep(0, entry.created, entry.created_by))
-            else:
-                number += 1
-                steps.append(self._step(image, number, entry, owners))
-        return ImageLayers(str(image.id), self._names(image), tuple(steps))
-
-    def _step(
-        self, image: Image, number: int, entry: History, owners: dict[str, list[str]]
-    ) -> LayerStep:
-        chain = str(chain_id(image.config.diff_ids[:number]))
-        return LayerStep(
-            number=number,
-            created=entry.created,
-            created_by=entry.created_by,
-            diff_id=str(image.config.diff_ids[number - 1]),
-            chain_id=chain,
-            digest=str(image.layers[number - 1].digest),
-            size=self._snapshots.usage(chain),
-            shared_with=tuple(owners.get(chain, ())),
+        layers = self._numbered(image)
+        steps = tuple(
+            LayerStep(0, entry.created, entry.created_by)
+            if entry.empty_layer
+            else replace(next(layers), created=entry.created, created_by=entry.created_by)
+            for entry in _whole_history(image)
         )
+        return ImageLayers(str(image.id), self._names(image), steps)
 
-    def _owners(self, image: Image) -> dict[str, list[str]]:
-        """Return, by chain id, the names of the other images that have a layer of `image`."""
-        owners: dict[str, list[str]] = {}
+    def _numbered(self, image: Image) -> Iterator[LayerStep]:
+        """Yield the layers, base first, without their history."""
+        chains = list(map(str, chain_ids(image.config.diff_ids)))
+        owners = self._owners(image, set(chains))
+        for number, chain in enumerate(chains, start=1):
+            yield LayerStep(
+                number=number,
+                diff_id=str(image.config.diff_ids[number - 1]),
+                chain_id=chain,
+                digest=str(image.layers[number - 1].digest),
+                size=self._snapshots.usage(chain),
+                shared_with=tuple(sorted(owners[chain])),
+            )
+
+    def _owners(self, image: Image, chains: set[str]) -> dict[str, list[str]]:
+        """Return, by chain id, the names of the other images that have a layer of `chains`."""
+        owners: dict[str, list[str]] = {chain: [] for chain in chains}
         for other in self._images.all():
-            if other.id == image.id:
-                continue
-            names = self._names(other) or self._nameless(other)
-            for count in range(1, _common_layers(image, other) + 1):
-                chain = str(chain_id(image.config.diff_ids[:count]))
-                owners.setdefault(chain, []).extend(names)
-        return {chain: sorted(names) for chain, names in owners.items()}
+            if other.id != image.id:
+                for chain in chains.intersection(map(str, chain_ids(other.config.diff_ids))):
+                    owners[chain] += self._names(other) or self._nameless(other)
+        return owners
 
     def _names(self, image: Image) -> tuple[str, ...]:
         return tuple(ref.familiar() for ref in self._images.tags_of(image.id))
@@ -219,7 +214,7 @@ class Explorer:
             files = changed_files(upper, lowers, _WRITTEN_LISTED)
         except (NotFound, FileNotFoundError):
             raise NotFound(f"No such container: {container_id}") from None
-        watch.state = WritableLayer(container_id, image, parent, files)
+        watch.state = WritableLayer(container_id, image, _image_layer(parent), files)
         watch.mark = mark
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
@@ -244,11 +239,10 @@ def _whole_history(image: Image) -> list[History]:
     return history + [History()] * (len(image.config.diff_ids) - mentioned)
 
 
-def _common_layers(image: Image, other: Image) -> int:
-    """Return how many layers, from the base up, two images have in common."""
-    count = 0
-    for ours, theirs in zip(image.config.diff_ids, other.config.diff_ids, strict=False):
-        if ours != theirs:
-            break
-        count += 1
-    return count
+def _image_layer(parent: str) -> str:
+    """Return the chain id that a container's parent snapshot belongs to; empty for no image.
+
+    Between image and container lies the layer of lab.engine.initlayer.
+    """
+    chain = parent.removesuffix("-init")
+    return chain if ":" in chain else ""

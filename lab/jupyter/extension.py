@@ -44,7 +44,8 @@ class LabExtension(ExtensionApp):
         self.handlers.append((r"/lab/engine/?", EngineHandler))
 
     def _prepare_handlers(self) -> None:
-        super()._prepare_handlers()
+        super()._prepare_handlers()  # type: ignore[no-untyped-call]
+        assert self.serverapp is not None
         # JupyterLab answers every other path below `/lab/`, and is loaded before this extension
         rules = self.serverapp.web_app.default_router.rules
         rules.insert(0, rules.pop(-2))
