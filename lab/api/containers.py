@@ -15,9 +15,9 @@ from lab.api.requests import parse_create
 from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, frame, parse_detach_keys
 from lab.api.system import ENGINE
 from lab.engine.containers import Container
-from lab.engine.lifecycle import parse_signal
 from lab.engine.listing import LIST_FILTERS, select
 from lab.engine.logs import LogLine, LogQuery, parse_tail
+from lab.engine.signals import parse_signal
 from lab.engine.state import Status, moment
 from lab.errors import Conflict, InvalidParameter
 from lab.runtime.stdio import STDERR, STDIN, STDOUT

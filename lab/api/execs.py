@@ -9,7 +9,7 @@ from lab.api.params import number
 from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, parse_detach_keys
 from lab.api.system import ENGINE
 from lab.engine.execs import Exec, parse_settings
-from lab.errors import Conflict, InvalidParameter, StartError
+from lab.errors import Conflict, InvalidParameter, LabError, StartError
 from lab.oci import fields
 from lab.runtime.stdio import STDERR, STDOUT
 
@@ -34,6 +34,7 @@ async def start(request: web.Request) -> web.StreamResponse:
         try:
             await execs.start(wanted, console_size)
         except StartError as error:
+            wanted.streams.abandon()
             raise StartError(_exec_failure(error)) from None
         return web.Response(status=200)
     if wanted.started:
@@ -57,7 +58,10 @@ async def _start_attached(
     except StartError as error:
         # the answer's header is out: Docker, too, tells the client through the stream
         client.send(STDOUT, f"{_exec_failure(error)}\r\n".encode())
-        client.finish()
+        wanted.streams.abandon()
+    except LabError as error:
+        client.send(STDOUT, f"{error.message}\r\n".encode())
+        wanted.streams.abandon()
     await client.closed
     return Taken()
 

@@ -113,7 +113,12 @@ class Engine:
 
     def _build_builder(self, scratch: Path) -> None:
         self.images = Images(
-            self.store, self.layers, self.blobs, self.journal, self.containers.using
+            self.store,
+            self.layers,
+            self.blobs,
+            self.journal,
+            self.containers.using,
+            self.database,
         )
         self.builds = Builds(
             self.store,

@@ -11,7 +11,8 @@ from lab.engine import commands
 from lab.engine.bundles import process_of
 from lab.engine.containers import Container, Containers
 from lab.engine.filters import SeccompFilters
-from lab.engine.lifecycle import OUTPUT_LIMIT, exit_code
+from lab.engine.lifecycle import OUTPUT_LIMIT
+from lab.engine.signals import exit_code
 from lab.engine.state import Status, check
 from lab.errors import Conflict, InvalidParameter, LabError, NotFound, StartError, Unsupported
 from lab.ids import find_prefix, new_id
@@ -96,7 +97,10 @@ class Execs:
         ]
 
     async def start(self, wanted: Exec, console_size: tuple[int, int] = (0, 0)) -> None:
-        """Start an exec, once; StartError if its program cannot run."""
+        """Start an exec, once; StartError if its program cannot run.
+
+        Its streams are then still to be abandoned, when those attached have been told.
+        """
         if wanted.started:
             raise Conflict(f"exec {wanted.id} has already run")
         container = wanted.container
@@ -113,7 +117,6 @@ class Execs:
             request = ExecRequest(f"exec/{wanted.id}", path, files, seccomp)
             task = await asyncio.to_thread(self._tasks.exec, container.task, request, fds)
         except LabError as error:
-            wanted.streams.abandon()
             wanted.exit_code = error.exit_code if isinstance(error, StartError) else 128
             raise
         finally:

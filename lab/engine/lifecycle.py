@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import time
 from collections.abc import Coroutine
@@ -20,13 +19,11 @@ from typing import Any
 from lab.engine.bundles import Bundles
 from lab.engine.containers import Container, Containers
 from lab.engine.networks import Networks
+from lab.engine.signals import exit_code, runtime_failure, stop_seconds, stop_signal
 from lab.engine.state import NEVER, Status, check, moment, now
-from lab.errors import InvalidParameter, LabError, NotModified, StartError
+from lab.errors import LabError, NotModified, StartError
 from lab.runtime.cgroups import CgroupManager
 from lab.runtime.task import Task, TaskRequest, Tasks
-
-STOP_SECONDS = 10
-"""How long a container has to stop before it is killed, unless it or the caller says otherwise."""
 
 OUTPUT_LIMIT = 2.0
 """Seconds that are waited for the last output of a process that has ended."""
@@ -71,8 +68,9 @@ class Lifecycle:
             try:
                 await self._start(container)
             except LabError as error:
-                await self._on_start_failed(container, error)
-                raise
+                failure = runtime_failure(error)
+                await self._on_start_failed(container, failure)
+                raise failure from None
 
     async def _start(self, container: Container) -> None:
         container.record.warnings = []
@@ -163,7 +161,7 @@ class Lifecycle:
         async with container.lock:
             check("kill", container.id, container.status)
             ended = self.next_exit(container)
-            if number == container_stop_signal(container) or number == signal.SIGKILL:
+            if number == stop_signal(container.record.config) or number == signal.SIGKILL:
                 container.stopped_by_user = True
             self._signal(container, number)
         if number == signal.SIGKILL:
@@ -176,8 +174,8 @@ class Lifecycle:
                 raise NotModified("container is already stopped")
             ended = self.next_exit(container)
             container.stopped_by_user = True
-            self._signal(container, container_stop_signal(container))
-        limit = stop_seconds(container) if seconds is None else seconds
+            self._signal(container, stop_signal(container.record.config))
+        limit = stop_seconds(container.record.config) if seconds is None else seconds
         try:
             await asyncio.wait_for(asyncio.shield(ended), None if limit < 0 else limit)
         except TimeoutError:
@@ -263,34 +261,6 @@ class Lifecycle:
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("the end of a container was not handled", exc_info=task.exception())
-
-
-def exit_code(status: int) -> int:
-    """Return Docker's exit code for a wait status: 128 plus the number of a deadly signal."""
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
-
-
-def parse_signal(text: str) -> int:
-    """Return the number of `SIGTERM`, `term` or `15`; InvalidParameter in Docker's words."""
-    if text.isdecimal() and 0 < int(text) <= signal.SIGRTMAX:
-        return int(text)
-    name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
-    try:
-        return int(signal.Signals[name])
-    except KeyError:
-        raise InvalidParameter(f"invalid signal: {text}") from None
-
-
-def container_stop_signal(container: Container) -> int:
-    """Return the signal that asks this container to stop."""
-    return parse_signal(container.record.config.get("StopSignal") or "SIGTERM")
-
-
-def stop_seconds(container: Container) -> int:
-    """Return how long this container has to stop."""
-    seconds = container.record.config.get("StopTimeout")
-    return STOP_SECONDS if seconds is None else int(seconds)
 
 
 def _seconds(text: str) -> float:

@@ -93,9 +93,7 @@ def _cgroup_mounts(hierarchies: Sequence[str]) -> list[Mount]:
         return [Mount("/sys/fs/cgroup", "cgroup2", "cgroup", _CGROUP_OPTIONS)]
     if not hierarchies:
         return []
-    top = Mount(
-        "/sys/fs/cgroup", "cgroup-tmpfs", "tmpfs", ("nosuid", "nodev", "noexec", "mode=755")
-    )
+    top = Mount("/sys/fs/cgroup", "tmpfs", "cgroup", ("nosuid", "nodev", "noexec", "mode=755"))
     each = [
         Mount(f"/sys/fs/cgroup/{name}", "cgroup", "cgroup", (*_CGROUP_OPTIONS, name))
         for name in hierarchies

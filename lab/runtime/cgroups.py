@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-
 _ATTEMPTS, _PAUSE = 50, 0.01
 
 

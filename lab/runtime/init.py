@@ -151,10 +151,7 @@ def _init(spec: Spec, request: Request, late: list[tuple[int, Mount]], gate: int
     os.setsid()
     os.umask(0)
     rootfs.enter_root(spec.root_readonly)
-    rootfs.mount_cgroups([mount for mount in spec.mounts if mount.type.startswith("cgroup")])
-    for mount in spec.mounts:
-        if mount.type == "tmpfs":
-            rootfs.mount_at(mount)
+    rootfs.mount_virtual(spec.mounts)
     for tree, mount in late:
         rootfs.attach(tree, mount, 0)
     os.umask(0o022)

@@ -158,7 +158,11 @@ def _apply_limits(process: Process) -> None:
 
 
 def _default_signals() -> None:
-    """Undo what this interpreter ignores: ignored signals would stay so after execve."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    """Undo what was ignored: by this interpreter, or by whoever started the lab.
+
+    Ignored signals would stay so after execve: a shell started in the background ignores
+    SIGINT, and Ctrl-C would then end nothing in any container.
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

@@ -8,6 +8,7 @@ Filesystems and Devices.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -254,10 +255,14 @@ def bind_console(terminal: str) -> None:
     syscalls.mount(terminal, "/dev/console", None, MS.BIND)
 
 
-def mount_cgroups(mounts: list[Mount]) -> None:
-    """Show the container its own control groups; a kernel that refuses leaves the folder empty."""
+def mount_virtual(mounts: tuple[Mount, ...]) -> None:
+    """Mount the file systems that have no source: tmpfs, and the container's control groups.
+
+    A kernel that refuses to show control groups leaves their folder empty.
+    """
     for entry in mounts:
-        try:
+        if entry.type == "tmpfs":
             mount_at(entry)
-        except SyscallError:
-            return
+        elif entry.type.startswith("cgroup"):
+            with contextlib.suppress(SyscallError):
+                mount_at(entry)
