@@ -74,7 +74,11 @@ class Layers:
 
     def sizes(self, config: ImageConfig) -> list[int]:
         """Return the bytes of each unpacked layer of an image, base first."""
-        return [self.snapshots.usage(str(chain)) for chain in chain_ids(config.diff_ids)]
+        return [self.size(chain) for chain in chain_ids(config.diff_ids)]
+
+    def size(self, chain: Digest) -> int:
+        """Return the bytes of one unpacked layer, without those below it."""
+        return self.snapshots.usage(str(chain))
 
     @contextmanager
     def hold(self, chains: Iterable[Digest]) -> Iterator[None]:

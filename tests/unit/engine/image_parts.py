@@ -90,7 +90,7 @@ class Parts:
             size = sum(self.layers.sizes(config))
             return self.store.add(content, blobs, size, parent.id if parent else None)
 
-    def keys(self) -> list[str]:
+    def snapshot_keys(self) -> list[str]:
         """The keys of all snapshots."""
         return [snapshot.key for snapshot in self.snapshots.walk()]
 

@@ -47,10 +47,10 @@ def test_an_unpacked_layer_is_there_with_its_files(parts: Parts) -> None:
 def test_images_share_the_layers_they_have_in_common(parts: Parts) -> None:
     """Is a layer that two images have unpacked only once?"""
     base = parts.image(BASE)
-    before = parts.keys()
+    before = parts.snapshot_keys()
     parts.image({"a": b"a"}, parent=base)
     parts.image({"b": b"b"}, parent=base)
-    assert len(parts.keys()) == len(before) + 2
+    assert len(parts.snapshot_keys()) == len(before) + 2
 
 
 def test_two_at_once_unpack_a_layer_once(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_two_at_once_unpack_a_layer_once(parts: Parts, monkeypatch: pytest.Monke
             thread.start()
         for thread in threads:
             thread.join(10)
-        assert parts.keys() == [str(diff_id)]
+        assert parts.snapshot_keys() == [str(diff_id)]
     assert len(prepared) == 1
 
 
@@ -83,7 +83,7 @@ def test_a_layer_that_lies_leaves_nothing(parts: Parts) -> None:
     other = Digest.of(b"something else")
     with pytest.raises(DigestMismatch), parts.layers.hold([other]):
         parts.layers.unpack(layer, other, None)
-    assert parts.keys() == []
+    assert parts.snapshot_keys() == []
 
 
 def test_unpacking_that_is_given_up_leaves_nothing(parts: Parts) -> None:
@@ -95,7 +95,7 @@ def test_unpacking_that_is_given_up_leaves_nothing(parts: Parts) -> None:
 
     with pytest.raises(InvalidParameter, match="enough"):
         parts.layers.unpack(layer, diff_id, None, stop)
-    assert parts.keys() == []
+    assert parts.snapshot_keys() == []
 
 
 def test_what_no_image_took_is_removed_with_the_hold(parts: Parts) -> None:
@@ -104,7 +104,7 @@ def test_what_no_image_took_is_removed_with_the_hold(parts: Parts) -> None:
     with parts.layers.hold([diff_id]):
         parts.layers.unpack(layer, diff_id, None)
         assert parts.layers.collect() == []
-    assert parts.keys() == []
+    assert parts.snapshot_keys() == []
 
 
 def test_collect_removes_what_only_the_gone_image_had(parts: Parts) -> None:
@@ -115,7 +115,7 @@ def test_collect_removes_what_only_the_gone_image_had(parts: Parts) -> None:
     parts.store.delete(other.id)
     chains = chain_ids(other.config.diff_ids)
     assert parts.layers.collect() == [chains[2], chains[1]]
-    assert parts.keys() == [str(chains[0])]
+    assert parts.snapshot_keys() == [str(chains[0])]
 
 
 def test_a_layer_under_a_container_stays_until_it_is_gone(parts: Parts) -> None:
@@ -126,19 +126,19 @@ def test_a_layer_under_a_container_stays_until_it_is_gone(parts: Parts) -> None:
     assert parts.layers.collect() == []
     parts.snapshots.remove("container")
     assert parts.layers.collect() == chain_ids(image.config.diff_ids)
-    assert parts.keys() == []
+    assert parts.snapshot_keys() == []
 
 
 def test_recover_removes_what_a_crash_left(parts: Parts) -> None:
     """Is half an unpacked layer gone after a restart, and a container's layer not?"""
     image = parts.image(BASE)
     parts.snapshots.prepare("container", parts.layers.container_parent(image))
-    kept = parts.keys()
+    kept = parts.snapshot_keys()
     parts.snapshots.prepare("unpack-1", None)
     parts.snapshots.upper("unpack-1")
     (parts.folder / "scratch" / "mounted-x").mkdir()
     parts.layers.recover()
-    assert parts.keys() == kept
+    assert parts.snapshot_keys() == kept
     assert list((parts.folder / "scratch").iterdir()) == []
 
 
@@ -149,7 +149,7 @@ def test_freezing_what_is_there_already_keeps_the_first(parts: Parts) -> None:
     with parts.layers.building(None) as key:
         assert parts.layers.freeze(key, diff_id, None) == diff_id
         assert parts.snapshots.stat(key).kind == "active"
-    assert parts.keys() == [str(diff_id)]
+    assert parts.snapshot_keys() == [str(diff_id)]
 
 
 def test_check_tells_whether_a_blob_is_the_layer(parts: Parts) -> None:
@@ -205,7 +205,7 @@ def test_the_layer_under_containers_is_made_once(parts: Parts) -> None:
     assert parts.layers.container_parent(image) == f"{image.config.diff_ids[0]}-init"
     empty = parts.layers.container_parent(None)
     parts.layers.collect()
-    assert empty in parts.keys()
+    assert empty in parts.snapshot_keys()
     assert ".dockerenv" in shown(parts, empty)
 
 
