@@ -1,0 +1,144 @@
+"""What all suites share: the catalog, engines to talk to, clients of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from lab.catalog.stamp import is_complete
+from lab.sandbox import process, reset
+from lab.sandbox.process import EngineProcess
+
+ROOT = Path(__file__).resolve().parents[1]
+HOME = ROOT / ".lab-test"
+"""LAB_HOME of the tests: nothing of the user's own lab is touched."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes long; only part of `make test-all`")
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Path:
+    """The official images, made by `lab setup` unless an earlier run has made them."""
+    folder = Path(os.environ.get("LAB_TEST_CATALOG", HOME / "catalog"))
+    if not is_complete(folder):
+        from lab.cli import main
+
+        os.environ["LAB_HOME"] = str(HOME)
+        try:
+            assert main(["setup"]) == 0
+        finally:
+            del os.environ["LAB_HOME"]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def short_tmp() -> Iterator[Path]:
+    """A folder whose path is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def engine(catalog: Path, short_tmp: Path) -> Iterator[EngineProcess]:
+    """An engine for tests that leave nothing behind, with `busybox`, `debian` and `nginx` pulled."""
+    root = short_tmp / "shared"
+    running = process.start(root, short_tmp / "shared.sock", catalog=catalog)
+    client = docker.DockerClient(base_url=running.host)
+    for name in ("busybox", "debian", "nginx"):
+        client.images.pull(name, "latest")
+    client.close()
+    yield running
+    code = running.stop()
+    reset.remove(root)
+    assert code == 0
+
+
+@pytest.fixture
+def client(engine: EngineProcess) -> Iterator[docker.DockerClient]:
+    """docker-py; containers that the test made are removed afterwards."""
+    made = docker.DockerClient(base_url=engine.host)
+    before = {each.id for each in made.containers.list(all=True, ignore_removed=True)}
+    yield made
+    for each in made.containers.list(all=True, ignore_removed=True):
+        if each.id not in before:
+            with_force = {"force": True, "v": True}
+            try:
+                each.remove(**with_force)
+            except docker.errors.NotFound:
+                pass
+    made.close()
+
+
+@pytest.fixture
+def own_engine(
+    catalog: Path, short_tmp: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[], EngineProcess]]:
+    """A function that starts an engine of the test's own, again and again on the same folder."""
+    name = f"own{abs(hash(request.node.nodeid)) % 10**8}"
+    root = short_tmp / name
+    started: list[EngineProcess] = []
+
+    def start() -> EngineProcess:
+        started.append(process.start(root, short_tmp / f"{name}.sock", catalog=catalog))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.stop()
+    reset.remove(root)
+
+
+@pytest.fixture
+def cli(engine: EngineProcess, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The genuine docker CLI: `cli("ps", "-a")`; the result has returncode, stdout, stderr."""
+
+    def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+        return docker_cli(engine, tmp_path, *words, **options)
+
+    return run
+
+
+def cli_environ(engine: EngineProcess, folder: Path) -> dict[str, str]:
+    """The environment of a terminal of the lab."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "DOCKER_HOST": engine.host,
+        "DOCKER_CONFIG": str(folder / ".docker"),
+        "DOCKER_CLI_DISABLE_OAUTH_LOGIN": "1",
+        "DOCKER_BUILDKIT": "0",
+        "TERM": "xterm",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def docker_cli(
+    engine: EngineProcess, folder: Path, *words: str, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the CLI to its end, within a minute."""
+    settings: dict[str, object] = {"capture_output": True, "text": True, "timeout": 60, **options}
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        ["docker", *words], env=cli_environ(engine, folder), cwd=folder, **settings
+    )
+
+
+def until(condition: Callable[[], object], limit: float = 10.0, what: str = "") -> object:
+    """Wait until `condition` gives something true, and return it; fail after `limit` seconds."""
+    end = time.monotonic() + limit
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            pytest.fail(f"not within {limit} seconds: {what or condition}")
+        time.sleep(0.02)

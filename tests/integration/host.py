@@ -1,0 +1,90 @@
+"""What of the host an engine could leave changed: looked at before and after."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.kernel import procfs
+
+
+@dataclass(frozen=True)
+class Host:
+    """Mounts, network interfaces and forwarding rules of this host."""
+
+    mounts: frozenset[str]
+    links: frozenset[str]
+    forwarding: str
+
+    @classmethod
+    def look(cls) -> Host:
+        return cls(
+            mounts=frozenset(f"{each.mount_point} {each.fstype}" for each in procfs.mounts()),
+            links=frozenset(os.listdir("/sys/class/net")),
+            forwarding=Path("/proc/sys/net/ipv4/ip_forward").read_text(),
+        )
+
+
+def descendants(pid: int) -> set[int]:
+    """Return a process and all below it."""
+    parents: dict[int, int] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal():
+            try:
+                text = Path(f"/proc/{entry}/stat").read_text()
+            except OSError:
+                continue
+            parents[int(entry)] = int(text.rpartition(")")[2].split()[1])
+    found = {pid}
+    while True:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def commands(pids: set[int]) -> dict[int, str]:
+    """Return the command lines of processes."""
+    found = {}
+    for pid in pids:
+        try:
+            found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Return those which still exist and are no zombies."""
+    found = set()
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state not in "ZX":
+            found.add(pid)
+    return found
+
+
+def network_namespaces() -> set[int]:
+    """Return the network namespaces of all processes."""
+    found = set()
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal():
+            try:
+                found.add(procfs.namespace(int(entry), "net"))
+            except OSError:
+                continue
+    return found
+
+
+def cgroup_folders() -> set[str]:
+    """Return the folders that labs have made in the host's cgroup hierarchies."""
+    top = Path("/sys/fs/cgroup")
+    return {
+        str(path)
+        for pattern in ("lab-*", "*/lab-*", "*/*/lab-*", "*/*/*/lab-*")
+        for path in top.glob(pattern)
+    }
