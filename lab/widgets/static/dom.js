@@ -1,0 +1,70 @@
+// Small helpers that all widgets share.
+
+/** Make an element: attributes, `on…` listeners, `class`, and children (strings or nodes). */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** The language that a widget speaks: its own `lang`, else JupyterLab's. */
+function languageOf(model) {
+  const wanted = model.get("lang") || document.documentElement.lang || "en";
+  return wanted.toLowerCase().startsWith("ko") ? "ko" : "en";
+}
+
+/** Return a function that gives the text of a key, with `{name}` filled in. */
+function speaker(model) {
+  return (key, values = {}) => {
+    const text = model.get("words")[languageOf(model)][key] ?? key;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  };
+}
+
+/** Bytes as the docker CLI writes them: 74MB, 17.7MB, 2.26kB. */
+function humanSize(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${Number(value.toPrecision(3))}${units[unit]}`;
+}
+
+/** Where the Jupyter server lives, with a slash at the end: `/`, or `/user/ada/` on a hub. */
+function serverRoot() {
+  const page = document.getElementById("jupyter-config-data");
+  if (page === null) return "/";
+  return JSON.parse(page.textContent).baseUrl || "/";
+}
+
+/** A command to be typed in a terminal, with a button that copies it. */
+function commandLine(say, command) {
+  const copied = make("span", { class: "lab-visually-hidden", role: "status" });
+  const copy = async () => {
+    await navigator.clipboard.writeText(command);
+    copied.textContent = say("copied");
+    button.textContent = "✓";
+    setTimeout(() => { button.textContent = "⧉"; }, 1500);
+  };
+  const button = make(
+    "button",
+    { class: "lab-copy", type: "button", title: say("copy"), "aria-label": `${say("copy")}: ${command}`, onclick: copy },
+    "⧉",
+  );
+  return make("div", { class: "lab-command" }, make("code", {}, `$ ${command}`), button, copied);
+}
+
+/** Tell the kernel that a view of the model is on the page; return what says that it is gone. */
+function announce(model) {
+  const view = `${Date.now()}-${Math.random()}`;
+  model.send({ kind: "shown", view });
+  return () => model.send({ kind: "hidden", view });
+}
