@@ -13,7 +13,7 @@ from tornado import web
 
 from lab.config import Config
 from lab.jupyter import environment
-from lab.jupyter.engine_process import EngineProcess
+from lab.jupyter.keeper import EngineKeeper
 
 _ENGINE = "lab_engine"
 
@@ -36,7 +36,7 @@ class LabExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         config = Config.from_environ()
         environment.apply(config, os.environ)
-        self.engine = EngineProcess(engine_command(config), config.home / "engine.log", self._tell)
+        self.engine = EngineKeeper(engine_command(config), config.home / "engine.log", self._tell)
         self.settings[_ENGINE] = self.engine
         self.engine.start()
 

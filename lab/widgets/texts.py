@@ -100,7 +100,7 @@ LAYERS: Table = {
         "removing": "being removed",
         "dead": "dead",
         "unknown_size": "size unknown",
-        "hidden": "{count} more",
+        "tags": "tags",
     },
     "ko": {
         "title": "이미지, 레이어, 컨테이너",
@@ -162,7 +162,7 @@ LAYERS: Table = {
         "removing": "삭제 중",
         "dead": "비정상",
         "unknown_size": "크기 알 수 없음",
-        "hidden": "{count}개 더",
+        "tags": "태그",
     },
 }
 

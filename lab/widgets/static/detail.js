@@ -93,7 +93,7 @@ function drawImageDetail(view, image) {
       [say("size"), view.size(image.size)],
       [say("sharing"), shared && `${humanSize(shared)} ⧉`],
       [say("image_id"), make("code", { title: image.id }, shortId(image.id))],
-      ["tags", image.names.length > 1 && image.names.join(", ")],
+      [say("tags"), image.names.length > 1 && image.names.join(", ")],
     ]),
     drawSame(view, `docker history ${view.commandName(image)}`),
     make("h5", {}, say("steps")),

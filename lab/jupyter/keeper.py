@@ -49,7 +49,7 @@ class Status:
     message: str = ""
 
 
-class EngineProcess:
+class EngineKeeper:
     """Runs `command` and keeps it running; a thread of its own watches it."""
 
     def __init__(self, command: Sequence[str], log: Path, report: Callable[[str], None]) -> None:
