@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from lab.database import Database
 from lab.engine.image_events import log_image, name_members
@@ -16,6 +18,7 @@ from lab.engine.image_list import (
     has_labels,
 )
 from lab.engine.image_removal import Removed, Remover, Using
+from lab.engine.imports import Importer
 from lab.engine.layers import Layers
 from lab.engine.moments import parse_limit, parse_moment
 from lab.errors import Conflict, InvalidParameter, LabError, NotFound
@@ -77,6 +80,7 @@ class Images:
         self._using = using
         self._database = database
         self._lister = Lister(store, layers)
+        self._importer = Importer(store, blobs, layers)
         self._remover = Remover(store, layers, journal, using)
         database.define(_SCHEMA)
 
@@ -158,6 +162,27 @@ class Images:
         reclaimed = sum(before.get(each.deleted, 0) for each in removed)
         self._journal.append("image", "prune", "", {"reclaimed": str(reclaimed)})
         return Pruned(tuple(removed), reclaimed)
+
+    def import_image(
+        self, stream: BinaryIO, message: str, changes: Sequence[str], ref: Reference | None
+    ) -> Image:
+        """Make an image of a root file system's archive, plain or compressed, maybe with a name.
+
+        `changes` are Dockerfile instructions for its settings; `message` is the comment in its
+        history.  Blocks while `stream` is read.  Raises BuildError for bad changes,
+        InvalidParameter and UnsafePath for a bad archive; nothing is left then.
+        """
+        try:
+            with self._blobs.lease():
+                image = self._importer.run(stream, message, changes)
+        except BaseException:
+            self.sweep()
+            raise
+        if ref is not None:
+            self.tag(image, ref)
+        labels = image.config.config.labels
+        log_image(self._journal, "import", str(image.id), str(image.id), labels)
+        return image
 
     def sweep(self) -> list[Digest]:
         """Delete blobs that no image needs any more; blocks while it reads manifests.

@@ -40,8 +40,13 @@ def chain_ids(diff_ids: Sequence[Digest]) -> list[Digest]:
     """Return the chain id of each layer with all below it, base first."""
     chains: list[Digest] = []
     for diff_id in diff_ids:
-        chains.append(chain_id((chains[-1], diff_id)) if chains else diff_id)
+        chains.append(chain_upon(chains[-1] if chains else None, diff_id))
     return chains
+
+
+def chain_upon(parent: Digest | None, diff_id: Digest) -> Digest:
+    """Return the chain id of a layer upon the chain `parent`."""
+    return diff_id if parent is None else chain_id((parent, diff_id))
 
 
 class Layers:
@@ -58,7 +63,8 @@ class Layers:
         ids: IdMap,
         scratch: Path,
     ) -> None:
-        """`scratch` is an existing folder for what is mounted for a moment."""
+        """`scratch` is a folder for what is mounted for a moment."""
+        scratch.mkdir(parents=True, exist_ok=True)
         self.scratch = scratch
         self.snapshots = snapshots
         self._blobs = blobs
@@ -109,7 +115,7 @@ class Layers:
         What is there already is left as it is; who comes while another unpacks the same, waits.
         Raises what lab.image.layer.apply_layer does; nothing is left then.
         """
-        chain = diff_id if parent is None else chain_id((parent, diff_id))
+        chain = chain_upon(parent, diff_id)
         with self._turn(str(chain)):
             if not self.has(chain):
                 with self.building(parent) as key:
@@ -122,7 +128,7 @@ class Layers:
 
         Where that layer is there already, the snapshot is left as it was.
         """
-        chain = diff_id if parent is None else chain_id((parent, diff_id))
+        chain = chain_upon(parent, diff_id)
         with self._turn(str(chain)):
             if not self.has(chain):
                 self.snapshots.commit(str(chain), key)

@@ -1,0 +1,162 @@
+"""Images on their way: pulled from registries, and pushed to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lab.engine.image_events import log_image, name_members
+from lab.engine.layers import Layers
+from lab.engine.machine import own_platform
+from lab.engine.progress import Emit, Progress
+from lab.engine.pulls import Pull, Stores, Turns
+from lab.engine.pushes import Push
+from lab.engine.registries import Registries
+from lab.engine.workers import Workers
+from lab.errors import Forbidden, InvalidParameter, NotFound
+from lab.image import gc
+from lab.image.blobs import BlobStore
+from lab.image.store import Image, ImageStore
+from lab.journal import Journal
+from lab.oci.descriptor import Platform
+from lab.oci.digest import Digest
+from lab.oci.reference import Reference
+from lab.registry.endpoint import Credentials
+
+_THREADS = 4
+
+
+class Transfer:
+    """Moves images; belongs to the event loop's thread.
+
+    Errors are raised, before or after messages were given to `emit`.  Cancelling the task gives
+    the work up and leaves nothing half done.
+    """
+
+    def __init__(
+        self,
+        store: ImageStore,
+        blobs: BlobStore,
+        layers: Layers,
+        registries: Registries,
+        journal: Journal,
+    ) -> None:
+        self._workers = Workers(_THREADS, "transfer")
+        self._stores = Stores(store, blobs, layers, self._workers)
+        self._registries = registries
+        self._journal = journal
+        self._turns = Turns()
+        self._leases = 0
+        self._leftovers = False
+
+    async def pull(
+        self,
+        reference: Reference,
+        credentials: Credentials | None,
+        emit: Emit,
+        platform: Platform | None = None,
+    ) -> Image:
+        """Fetch the image that a name means, for this machine or `platform`, and name it so.
+
+        Raises NotFound, Unauthorized, Forbidden, RegistryError as Docker words them;
+        InvalidParameter, DigestMismatch, UnsafePath for what is wrong with the image.
+        """
+        if reference.familiar_name == "scratch":
+            raise Forbidden("'scratch' is a reserved name")
+        reference = reference.tagged()
+        progress = Progress(emit)
+        remote = await self._registries.resolve(reference, credentials)
+        try:
+            async with self._leased():
+                wanted = platform or own_platform()
+                pull = Pull(self._stores, self._turns, remote, progress, wanted)
+                image = await pull.run(reference)
+                digest = remote.resolved.descriptor.digest
+                progress.say(f"Digest: {digest}")
+                newer = self._name(reference, digest, image)
+        finally:
+            await remote.close()
+        what = "Downloaded newer image" if newer else "Image is up to date"
+        progress.say(f"Status: {what} for {reference.familiar()}")
+        self._log("pull", reference, digest, image)
+        return image
+
+    async def push(self, reference: Reference, credentials: Credentials | None, emit: Emit) -> None:
+        """Upload what a name means; all tags of the repository if it has none.
+
+        Raises NotFound for a name that is not here, InvalidParameter for one with a digest;
+        Forbidden, Unauthorized, RegistryError as the registry says.
+        """
+        if reference.digest is not None:
+            raise InvalidParameter("cannot push a digest reference")
+        progress = Progress(emit)
+        progress.say(f"The push refers to repository [{reference.name}]")
+        wanted = self._to_push(reference)
+        client = await self._registries.for_push(reference, credentials)
+        try:
+            with self._stores.blobs.lease():
+                for name, image in wanted:
+                    digest = await Push(self._stores, client, progress).run(name, image)
+                    self._stores.images.set_digest(name, digest, image.id)
+                    self._log("push", name, digest, image)
+        finally:
+            await client.close()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._workers.close()
+
+    @asynccontextmanager
+    async def _leased(self) -> AsyncIterator[None]:
+        """Keep all blobs meanwhile; what a failed pull fetched is deleted when none runs."""
+        self._leases += 1
+        try:
+            with self._stores.blobs.lease():
+                yield
+        except BaseException:
+            self._leftovers = True
+            raise
+        finally:
+            self._leases -= 1
+            if self._leftovers and not self._leases:
+                self._leftovers = False
+                await self._workers.run(gc.collect, self._stores.images, self._stores.blobs)
+
+    def _name(self, reference: Reference, digest: Digest, image: Image) -> bool:
+        """Give a pulled image its names; return whether the tag or digest is new for it."""
+        store = self._stores.images
+        wanted = reference.digest or digest
+        known = any(
+            name.name == reference.name and name.digest == wanted
+            for name in store.digests_of(image.id)
+        )
+        store.set_digest(reference, wanted, image.id)
+        if reference.digest is not None:
+            return not known
+        return store.tag(reference, image.id) != image.id
+
+    def _to_push(self, reference: Reference) -> list[tuple[Reference, Image]]:
+        """Return the names to push with their images.  Raises NotFound in Docker's words."""
+        store = self._stores.images
+        known = [
+            (name, image)
+            for image in store.all()
+            for name in store.tags_of(image.id)
+            if name.name == reference.name
+        ]
+        if not known:
+            raise NotFound(
+                f"An image does not exist locally with the tag: {reference.familiar_name}"
+            )
+        if not reference.tag:
+            return sorted(known, key=lambda pair: pair[0].tag)
+        chosen = [pair for pair in known if pair[0].tag == reference.tag]
+        if not chosen:
+            raise NotFound(f"tag does not exist: {reference.familiar()}")
+        return chosen
+
+    def _log(self, action: str, reference: Reference, digest: Digest, image: Image) -> None:
+        members = name_members(reference) | {"digest": str(digest), "image": str(image.id)}
+        labels = image.config.config.labels
+        name = reference.familiar_name
+        log_image(self._journal, action, reference.familiar(), name, labels, **members)
