@@ -1,6 +1,6 @@
 """The engine as a program: core, API, Hub, sockets.  Started by the sandbox's first process.
 
-Run as `python -m lab.daemon CONFIG SPAWNER_FD`, CONFIG being lab.config.EngineConfig as JSON.
+`main` gets lab.config.EngineConfig as JSON, and the number of the channel to the spawner.
 """
 
 from __future__ import annotations
@@ -59,16 +59,12 @@ async def _site(
     return runner
 
 
-def main() -> None:
-    """Start from the command line of the spawner."""
+def main(config: str, spawner_fd: int) -> None:
+    """Run the engine; returns when it has been stopped."""
     # containers' processes run beside this one: none may look into its memory or take its files
     syscalls.prctl(PR.SET_DUMPABLE, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     malloc.keep_small()
     logging.basicConfig(level=logging.WARNING, format="lab engine: %(message)s", stream=sys.stderr)
-    asyncio.run(serve(EngineConfig.from_json(sys.argv[1]), int(sys.argv[2])))
-
-
-if __name__ == "__main__":
-    main()
+    asyncio.run(serve(EngineConfig.from_json(config), spawner_fd))

@@ -93,8 +93,7 @@ def own_engine(
 
     yield start
     for each in started:
-        if each.process.poll() is None:
-            each.stop()
+        each.stop()
     reset.remove(root)
 
 

@@ -39,7 +39,7 @@ from lab.runtime import cgroups
 from lab.runtime.task import Tasks
 from lab.snapshot.overlay import OverlaySnapshotter
 
-STOP_SECONDS = 5
+STOP_SECONDS = 3
 """How long containers have to stop when the engine does."""
 
 HUB_SOCKET = "hub.sock"

@@ -13,7 +13,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +69,7 @@ class Launcher:
                 ids,
                 spawner_end.fileno(),
                 [listener.fileno(), daemon_end.fileno()],
-                [sys.executable, "-m", "lab.daemon", config.to_json()],
+                namespaces.daemon_argv(config.to_json()),
             )
             cleanup.callback(_end, pid)
             for each in (spawner_end, daemon_end, listener):
@@ -156,12 +155,16 @@ class Launcher:
         """Map a detached tree's ids to a container's; return why not, or an empty string."""
         if self._idmap_fd is None:
             return "the lab was not started by root"
-        flags = AT_EMPTY_PATH | AT_RECURSIVE
-        try:
-            syscalls.mount_setattr(tree, "", flags, MOUNT_ATTR.IDMAP, userns_fd=self._idmap_fd)
-        except SyscallError as error:
-            return error.message
-        return ""
+        refusal = ""
+        # file systems mounted below may refuse; then the folder itself is what counts
+        for flags in (AT_EMPTY_PATH | AT_RECURSIVE, AT_EMPTY_PATH):
+            try:
+                syscalls.mount_setattr(tree, "", flags, MOUNT_ATTR.IDMAP, userns_fd=self._idmap_fd)
+            except SyscallError as error:
+                refusal = refusal or error.message
+            else:
+                return ""
+        return refusal
 
 
 def _make_root(root: Path) -> Path:

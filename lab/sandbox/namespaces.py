@@ -24,6 +24,26 @@ from lab.runtime.spawner import main
 main(int(sys.argv[2]), [int(fd) for fd in sys.argv[3].split(",") if fd], sys.argv[4:])
 """
 
+_DAEMON = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from lab.daemon import main
+main(sys.argv[2], int(sys.argv[3]))
+"""
+
+
+def daemon_argv(config: str) -> list[str]:
+    """Return the command line of the engine's daemon; the spawner appends its channel's number.
+
+    The package is found from where this one is, whether or not it is installed.
+    """
+    return [sys.executable, "-c", _DAEMON, package_parent(), config]
+
+
+def package_parent() -> str:
+    """Return the folder that holds the package `lab`."""
+    return str(Path(__file__).resolve().parents[2])
+
 
 def spawn(ids: IdPlan, launcher_fd: int, daemon_fds: list[int], daemon: list[str]) -> int:
     """Start the spawner as PID 1 of a new sandbox; return its pid as the host sees it.
@@ -88,9 +108,8 @@ def _become_spawner(
         os.setsid()
         for fd in (launcher_fd, *daemon_fds):
             os.set_inheritable(fd, True)
-        package_parent = str(Path(__file__).resolve().parents[2])
         listed = ",".join(map(str, daemon_fds))
-        argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, package_parent]
+        argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, package_parent()]
         os.execve(argv[0], [*argv, str(launcher_fd), listed, *daemon], child_environ())
     except BaseException as error:
         os.write(2, f"lab: the sandbox could not start: {error}\n".encode())

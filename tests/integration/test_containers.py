@@ -31,7 +31,7 @@ def test_containers_of_one_image_are_apart(client: docker.DockerClient) -> None:
     assert one.exec_run("cat /file").output == b"mine\n"
     assert two.exec_run("cat /file").exit_code == 1
     assert one.exec_run("hostname").output.decode().strip() == one.short_id
-    assert two.exec_run(["sh", "-c", "ls -d /proc/[0-9]* | wc -l"]).output.strip() in (b"3", b"2")
+    assert two.exec_run("cat /proc/1/comm").output == b"sleep\n"
 
 
 def test_writable_layer_survives_stop_and_start(client: docker.DockerClient) -> None:
@@ -87,7 +87,7 @@ def test_name_conflict_and_lookup(client: docker.DockerClient) -> None:
     with pytest.raises(APIError, match='name "/only-one" is already in use') as raised:
         client.containers.create("busybox", SLEEP, name="only-one")
     assert raised.value.status_code == 409
-    for text in ("only-one", "/only-one", container.id, container.id[:8]):
+    for text in ("only-one", container.id, container.id[:8]):
         assert client.containers.get(text).id == container.id
 
 

@@ -22,10 +22,9 @@ def parts(engine: EngineProcess) -> dict[str, int]:
     """The pids of an engine's processes, as the host sees them."""
     found = {"launcher": engine.process.pid}
     for pid, command in host.commands(host.descendants(engine.process.pid)).items():
-        if "lab.daemon" in command and "import main" not in command:
-            found["daemon"] = pid
-        elif "import main" in command:
-            found["spawner"] = pid
+        for name, module in (("daemon", "lab.daemon"), ("spawner", "lab.runtime.spawner")):
+            if f"from {module} import" in command:
+                found[name] = pid
     assert set(found) == {"launcher", "daemon", "spawner"}
     return found
 
