@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from lab.config import Config
 from lab.errors import NotFound
 
 FIRST_PAGE = "en/02_first_container.ipynb"
+
+DEFAULTS = {
+    # no question about news, and nothing fetched from the internet
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+"""Settings of JupyterLab that differ from its own defaults, by plugin."""
 
 
 def run(config: Config, port: int | None, browser: bool) -> int:
@@ -20,7 +27,7 @@ def run(config: Config, port: int | None, browser: bool) -> int:
     """
     # settings of another JupyterLab of this user stay out, and ours out of there;
     # Jupyter reads this when it is imported
-    os.environ["JUPYTER_CONFIG_DIR"] = str(config.home / "jupyter")
+    os.environ["JUPYTER_CONFIG_DIR"] = str(prepare_settings(config.home / "jupyter"))
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
 
     try:
@@ -28,6 +35,17 @@ def run(config: Config, port: int | None, browser: bool) -> int:
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     return 0
+
+
+def prepare_settings(folder: Path) -> Path:
+    """Write the lab's defaults for JupyterLab below `folder`; what the learner chooses stays.
+
+    Source: jupyterlab_server, default_setting_overrides.json.
+    """
+    defaults = folder / "labconfig" / "default_setting_overrides.json"
+    defaults.parent.mkdir(parents=True, exist_ok=True)
+    defaults.write_text(json.dumps(DEFAULTS, indent=2), encoding="utf-8")
+    return folder
 
 
 def notebooks() -> Path:
@@ -50,9 +68,6 @@ def arguments(folder: Path, port: int | None, browser: bool) -> list[str]:
         # nbgrader wants its course below the server's root; exercises are opened by their path
         "CourseDirectory.root": str(folder),
         "LabApp.default_url": f"/lab/tree/{FIRST_PAGE}",
-        # nothing is fetched from the internet, and no question about news is asked
-        "LabApp.news_url": "None",
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
     }
     if port is not None:

@@ -68,10 +68,11 @@ function drawChanges(view, rows, rest, scope) {
   const { say } = view;
   if (!rows.length) return make("p", { class: "lab-soft" }, say("files_none"));
   const words = { A: say("added"), C: say("changed"), D: say("deleted") };
+  const arriving = scope ? view.newAmong(scope, rows.map(String)) : new Set();
   const items = rows.map(([letter, path, size]) =>
     make(
       "li",
-      { class: scope && view.isNew(`${scope} ${letter} ${path} ${size}`) ? "lab-arriving" : "" },
+      { class: arriving.has(String([letter, path, size])) ? "lab-arriving" : "" },
       make("abbr", { class: `lab-mark lab-mark-${letter}`, title: words[letter], "aria-label": words[letter] }, letter),
       make("code", {}, path),
       size !== null && size !== undefined && make("span", { class: "lab-soft" }, humanSize(size)),
@@ -91,7 +92,7 @@ function drawImageDetail(view, image) {
     make("h4", {}, `${say("image")} ${image.names[0] ?? say("image_nameless")}`),
     drawFacts([
       [say("size"), view.size(image.size)],
-      [say("sharing"), shared && `${humanSize(shared)} ⧉`],
+      [say("sharing"), shared && say("shared_size", { size: humanSize(shared) })],
       [say("image_id"), make("code", { title: image.id }, shortId(image.id))],
       [say("tags"), image.names.length > 1 && image.names.join(", ")],
     ]),

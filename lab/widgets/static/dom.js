@@ -8,7 +8,7 @@ function make(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -45,19 +45,37 @@ function serverRoot() {
   return JSON.parse(page.textContent).baseUrl || "/";
 }
 
+const ICONS = {
+  copies: "M2.5 2.5h7v7h-7z M6.5 9.5v4h7v-7h-4",
+  check: "M3 8.5l3.2 3.2L13 4.8",
+};
+
+/** A small drawing that stands beside a word, never instead of one. */
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const picture = document.createElementNS(space, "svg");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  picture.append(path);
+  for (const [key, value] of Object.entries({ viewBox: "0 0 16 16", class: "lab-icon", "aria-hidden": "true" })) {
+    picture.setAttribute(key, value);
+  }
+  return picture;
+}
+
 /** A command to be typed in a terminal, with a button that copies it. */
 function commandLine(say, command) {
   const copied = make("span", { class: "lab-visually-hidden", role: "status" });
   const copy = async () => {
     await navigator.clipboard.writeText(command);
     copied.textContent = say("copied");
-    button.textContent = "✓";
-    setTimeout(() => { button.textContent = "⧉"; }, 1500);
+    button.replaceChildren(icon("check"));
+    setTimeout(() => button.replaceChildren(icon("copies")), 1500);
   };
   const button = make(
     "button",
     { class: "lab-copy", type: "button", title: say("copy"), "aria-label": `${say("copy")}: ${command}`, onclick: copy },
-    "⧉",
+    icon("copies"),
   );
   return make("div", { class: "lab-command" }, make("code", {}, `$ ${command}`), button, copied);
 }

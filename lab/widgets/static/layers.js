@@ -7,9 +7,9 @@ class LayersView {
     this.say = speaker(model);
     this.files = new Map();
     this.asked = new Set();
-    this.known = new Set();
+    this.known = new Map();
+    this.arriving = new Set();
     this.chosen = null;
-    this.first = true;
     this.build(root);
   }
 
@@ -24,13 +24,14 @@ class LayersView {
     this.stage.addEventListener("keydown", (event) => this.onKey(event));
     this.title = make("span", { class: "lab-title" });
     this.legend = make("div", { class: "lab-legend" });
+    this.body = make("div", { class: "lab-body" }, this.stage, this.detail);
     root.replaceChildren(make(
       "div",
       { class: "lab-root lab-layers" },
       make("div", { class: "lab-head" }, this.title, this.live),
       make("div", { class: "lab-stale", role: "alert" }, this.say("not_live")),
       this.notice,
-      make("div", { class: "lab-body" }, this.stage, this.detail),
+      this.body,
       make("div", { class: "lab-foot" }, this.legend, this.heard),
     ));
   }
@@ -69,11 +70,11 @@ class LayersView {
       .reduce((sum, tower) => sum + (tower.size ?? 0), 0);
   }
 
-  /** Whether something is drawn for the first time, and not because all is. */
-  isNew(key) {
-    const isNew = !this.first && !this.known.has(key);
-    this.known.add(key);
-    return isNew;
+  /** Which of these keys were not there when the same group was drawn before. */
+  newAmong(group, keys) {
+    const known = this.known.get(group);
+    this.known.set(group, new Set(keys));
+    return new Set(known === undefined ? [] : keys.filter((key) => !known.has(key)));
   }
 
   // --- choosing
@@ -129,7 +130,6 @@ class LayersView {
     this.drawHead();
     this.drawStage();
     this.drawDetail();
-    this.first = this.first && this.model.get("engine").state !== "live";
   }
 
   drawHead() {
@@ -163,7 +163,10 @@ class LayersView {
 
   drawHeard() {
     const heard = this.model.get("heard");
-    if (!heard.action) return;
+    if (!heard.action) {
+      this.heard.textContent = this.say("pick");
+      return;
+    }
     const time = new Date(heard.time * 1000).toLocaleTimeString(this.language);
     this.heard.replaceChildren(`${this.say("heard")}: `, make("code", {}, `${heard.type} ${heard.action} ${heard.name}`), ` ${time}`);
   }
@@ -174,6 +177,9 @@ class LayersView {
     const missing = this.model.get("missing");
     const more = this.model.get("more");
     const focused = this.stage.contains(document.activeElement) ? { ...document.activeElement.dataset } : null;
+    if (this.model.get("engine").state === "live") {
+      this.arriving = this.newAmong("containers", this.model.get("containers").map((each) => each.id));
+    }
     this.largest = Math.max(0, ...this.layers().map((tower) => tower.size ?? 0));
     const isEmpty = !towers.length && !missing.length && this.model.get("engine").state === "live";
     this.stage.replaceChildren(
@@ -192,8 +198,9 @@ class LayersView {
 
   drawDetail() {
     const found = this.findChosen();
+    this.body.classList.toggle("lab-open", found !== undefined);
     const scroll = this.detail.querySelector(".lab-changes")?.scrollTop ?? 0;
-    if (found === undefined) this.detail.replaceChildren(make("p", { class: "lab-soft" }, this.say("pick")));
+    if (found === undefined) this.detail.replaceChildren();
     else {
       const draw = { layer: drawLayerDetail, image: drawImageDetail, container: drawContainerDetail }[this.chosen.kind];
       this.detail.replaceChildren(...draw(this, found).flat().filter(Boolean));

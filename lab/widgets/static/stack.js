@@ -62,7 +62,7 @@ function drawLayer(view, tower) {
     },
     make("span", { class: "lab-block-name" }, say("layer", { number: tower.number })),
     make("span", { class: "lab-block-size" }, view.size(tower.size)),
-    shared && make("span", { class: "lab-chip" }, `⧉ ${say("shared", { count: tower.owners.length })}`),
+    shared && make("span", { class: "lab-chip" }, icon("copies"), say("shared", { count: tower.owners.length })),
     make("code", { class: "lab-block-about" }, tower.command),
     make("span", { class: "lab-bar", style: `width: ${part.toFixed(1)}%`, "aria-hidden": "true" }),
   );
@@ -92,12 +92,11 @@ function drawContainer(view, container) {
   const written = view.model.get("written")[container.id];
   const status = statusWord(say, container.status);
   const counts = countsOf(say, written);
-  const isNew = view.isNew(`container ${container.id}`);
   return make(
     "button",
     {
       ...view.choice("container", container.id),
-      class: `lab-block lab-container ${container.running ? "lab-running" : ""} ${isNew ? "lab-arriving" : ""}`,
+      class: `lab-block lab-container ${container.running ? "lab-running" : ""} ${view.arriving.has(container.id) ? "lab-arriving" : ""}`,
       "aria-label": say("container_about", { name: container.name, status, counts }),
     },
     make("span", { class: "lab-block-name" }, container.name),
