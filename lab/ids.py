@@ -11,6 +11,9 @@ from lab.errors import InvalidParameter, NotFound
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 """What Docker accepts as the name of a container, network or volume."""
 
+ID_PATTERN = re.compile(r"[0-9a-f]{64}")
+"""What an identifier looks like."""
+
 _ADJECTIVES = (
     "amber bold brisk calm candid clever crisp curious deft eager fair fleet fond gentle glad "
     "golden hardy honest jolly keen kind lively lucid lunar mellow merry mild modest nimble noble "

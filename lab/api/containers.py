@@ -12,7 +12,15 @@ from lab.api import shapes
 from lab.api.bodies import answer, read_object
 from lab.api.params import Filters, flag, number, seconds_to_ns
 from lab.api.requests import parse_create
-from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, frame, parse_detach_keys
+from lab.api.streams import (
+    MULTIPLEXED,
+    RAW,
+    Hijacked,
+    Taken,
+    frame,
+    parse_detach_keys,
+    send_pieces,
+)
 from lab.api.system import ENGINE
 from lab.engine.containers import Container
 from lab.engine.listing import LIST_FILTERS, select
@@ -174,6 +182,11 @@ async def logs(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def export(request: web.Request) -> web.StreamResponse:
+    pieces = request.app[ENGINE].containers.export(_container(request))
+    return await send_pieces(request, pieces, "application/octet-stream")
+
+
 def _wanted_streams(request: web.Request) -> frozenset[int]:
     names = {"stdin": STDIN, "stdout": STDOUT, "stderr": STDERR}
     return frozenset(stream for name, stream in names.items() if flag(request, name))
@@ -213,4 +226,5 @@ ROUTES = [
     ("POST", "/containers/{id}/attach", attach),
     ("POST", "/containers/{id}/resize", resize),
     ("GET", "/containers/{id}/logs", logs),
+    ("GET", "/containers/{id}/export", export),
 ]

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
@@ -215,3 +216,21 @@ def parse_detach_keys(text: str) -> bytes:
 def frame(stream: int, data: bytes) -> bytes:
     """Return one frame of the multiplexed format: stream number, length, bytes."""
     return struct.pack(">BxxxI", stream, len(data)) + data
+
+
+async def send_pieces(
+    request: web.Request, pieces: Iterator[bytes], media_type: str
+) -> web.StreamResponse:
+    """Send what a blocking iterator yields; an error before the first piece becomes a status.
+
+    An error later breaks the connection, so that the client does not take a part for the whole.
+    """
+    first = await asyncio.to_thread(next, pieces, None)
+    response = web.StreamResponse(headers={"Content-Type": media_type})
+    await response.prepare(request)
+    piece = first
+    while piece is not None:
+        await response.write(piece)
+        piece = await asyncio.to_thread(next, pieces, None)
+    await response.write_eof()
+    return response

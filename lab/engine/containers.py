@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,11 @@ from lab.engine.persist import ContainerTable
 from lab.engine.settings import HostSettings
 from lab.engine.state import Record, Status, check, now
 from lab.errors import Conflict, NotFound
-from lab.ids import check_name, find_prefix, generate_name, new_id, short_id
+from lab.ids import ID_PATTERN, check_name, find_prefix, generate_name, new_id, short_id
+from lab.image.archive import export_tree
 from lab.image.store import Image, ImageStore
 from lab.journal import Journal
+from lab.kernel.idmap import IdMap
 from lab.oci.fields import Json
 from lab.runtime.stdio import Streams
 from lab.runtime.task import Task
@@ -71,6 +74,7 @@ class Containers:
         layers: Layers,
         snapshots: Snapshotter,
         journal: Journal,
+        ids: IdMap,
     ) -> None:
         self._folder = folder
         self._table = table
@@ -78,6 +82,7 @@ class Containers:
         self._layers = layers
         self._snapshots = snapshots
         self._journal = journal
+        self._ids = ids
         self._by_id: dict[str, Container] = {}
 
     def restore(self) -> list[Container]:
@@ -88,7 +93,17 @@ class Containers:
             self._by_id[record.id] = container
             if record.state.is_running:
                 interrupted.append(container)
+        self._sweep()
         return interrupted
+
+    def _sweep(self) -> None:
+        """Remove what belongs to containers whose creation or removal a crash cut short."""
+        for snapshot in list(self._snapshots.walk()):
+            if ID_PATTERN.fullmatch(snapshot.key) and snapshot.key not in self._by_id:
+                self._snapshots.remove(snapshot.key)
+        for folder in self._folder.iterdir():
+            if folder.name not in self._by_id:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def create(self, name: str, config: Json, host: Json) -> Container:
         """Create a container of the image that `config` names.
@@ -173,9 +188,16 @@ class Containers:
         shutil.rmtree(container.folder, ignore_errors=True)
         del self._by_id[container.id]
         self.log_event(container, "destroy")
+        self._release_layers(container.record.image)
         for waiter in container.removals:
             if not waiter.done():
                 waiter.set_result(container.record.state.exit_code)
+
+    def export(self, container: Container) -> Iterator[bytes]:
+        """Yield all that a container sees as an archive; blocks while it reads."""
+        layers = [self._snapshots.upper(container.id), *self._snapshots.lowers(container.id)]
+        self.log_event(container, "export")
+        return export_tree(layers, self._ids)
 
     def save(self, container: Container) -> None:
         """Store a changed record."""
@@ -199,6 +221,14 @@ class Containers:
             log=log.write if log else None,
         )
         return Container(record, settings, folder, streams, log)
+
+    def _release_layers(self, image: str) -> None:
+        """Let go of the layers of an image that was deleted while this container stood on it."""
+        try:
+            if image:
+                self._images.resolve(image)
+        except NotFound:
+            self._layers.collect()
 
     def _names(self) -> list[str]:
         return [container.name for container in self._by_id.values()]

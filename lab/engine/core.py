@@ -101,6 +101,7 @@ class Engine:
             self.layers,
             self.snapshots,
             self.journal,
+            self.ids,
         )
         bundles = Bundles(self.snapshots, self.filters, self.ids, list(self.config.cgroups))
         self.lifecycle = Lifecycle(
@@ -137,13 +138,17 @@ class Engine:
 
     async def start(self) -> None:
         """Take over what an earlier engine left."""
-        await self.lifecycle.settle(self.containers.restore())
+        interrupted = self.containers.restore()
+        await asyncio.to_thread(self.layers.recover)
+        await asyncio.to_thread(self.images.sweep)
+        await self.lifecycle.settle(interrupted)
 
     async def stop(self) -> None:
         """Stop all containers and close everything."""
         await self.lifecycle.stop_all(STOP_SECONDS)
         self.networks.close()
-        await asyncio.to_thread(self.snapshots.close)
+        for part in (self.builds, self.transfer, self.registries, self.explore, self.snapshots):
+            await asyncio.to_thread(part.close)
         self.hub.close()
         self.database.close()
 
