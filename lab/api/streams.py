@@ -44,6 +44,11 @@ class JsonStream:
         """Queue a message."""
         self._loop.call_soon_threadsafe(self._queue.put_nowait, message)
 
+    @property
+    def waiting(self) -> int:
+        """How many messages the client has not taken yet; whoever has many to send looks at it."""
+        return self._queue.qsize()
+
     async def start(self) -> None:
         """Send the header now, although there is no message yet."""
         if not self.started:
@@ -71,7 +76,8 @@ class JsonStream:
             try:
                 await self.start()
                 text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-                await self.response.write(text.encode() + b"\r\n")
+                # half of a surrogate pair, from a file's name, must not end the answer
+                await self.response.write(text.encode(errors="replace") + b"\r\n")
             except OSError:
                 self.gone = True
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from lab.database import Database
-from lab.engine.image_events import log_image, name_members
+from lab.engine.image_events import log_image
 from lab.engine.image_list import (
     Filters,
     ImageQuery,
@@ -17,6 +17,7 @@ from lab.engine.image_list import (
     boolean,
     has_labels,
 )
+from lab.engine.image_names import ImageNames
 from lab.engine.image_removal import Removed, Remover, Using
 from lab.engine.imports import Importer
 from lab.engine.layers import Layers
@@ -29,13 +30,6 @@ from lab.journal import Journal
 from lab.oci.digest import Digest
 from lab.oci.image_config import History
 from lab.oci.reference import Reference
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS image_tag_times (
-    image TEXT PRIMARY KEY,
-    at_ns INTEGER NOT NULL
-);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +72,10 @@ class Images:
         self._blobs = blobs
         self._journal = journal
         self._using = using
-        self._database = database
         self._lister = Lister(store, layers)
+        self._names = ImageNames(store, journal, database)
         self._importer = Importer(store, blobs, layers)
         self._remover = Remover(store, layers, journal, using)
-        database.define(_SCHEMA)
 
     def get(self, name: str) -> Image:
         """Return the image that a name, an id or the beginning of one means; NotFound."""
@@ -108,22 +101,11 @@ class Images:
 
         Raises InvalidParameter for names that Docker refuses.
         """
-        ref = ref.tagged()
-        self._store.tag(ref, image.id)
-        self._database.execute(
-            "INSERT INTO image_tag_times (image, at_ns) VALUES (?, ?)"
-            " ON CONFLICT (image) DO UPDATE SET at_ns = excluded.at_ns",
-            (str(image.id), time.time_ns()),
-        )
-        labels = image.config.config.labels
-        log_image(self._journal, "tag", str(image.id), ref.familiar(), labels, **name_members(ref))
+        self._names.tag(image, ref)
 
     def last_tagged(self, image: Image) -> float | None:
         """Return when an image was last given a name here, in seconds since the epoch."""
-        rows = self._database.query(
-            "SELECT at_ns FROM image_tag_times WHERE image = ?", (str(image.id),)
-        )
-        return rows[0]["at_ns"] / 1e9 if rows else None
+        return self._names.last_tagged(image)
 
     def history(self, image: Image) -> list[HistoryRow]:
         """Return how an image came about, the latest step first."""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lab.errors import LabError
 from lab.ids import short_id
 from lab.oci.digest import Digest
 
@@ -61,7 +60,7 @@ class Progress:
         self._emit({"progressDetail": {}, "aux": value})
 
 
-def error_message(error: LabError, message: str) -> Message:
+def error_message(error: Exception, message: str) -> Message:
     """Return the last message of work that failed after it had begun; `message` is what to show."""
     detail: Message = {"message": message}
     code = getattr(error, "code", None)

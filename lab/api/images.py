@@ -1,0 +1,234 @@
+"""Routes of images, and of registries.  Source: Docker Engine API, Image, SystemAuth, Distribution."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from aiohttp import web
+
+from lab.api import image_shapes
+from lab.api.bodies import answer, body_file, read_object
+from lab.api.credentials import credentials_of
+from lab.api.jobs import run_job
+from lab.api.params import Filters, flag, number
+from lab.api.system import ENGINE
+from lab.api.versions import API_VERSION
+from lab.engine.image_list import LIST_FILTERS, PRUNE_FILTERS, ImageQuery
+from lab.engine.machine import parse_platform
+from lab.engine.progress import Emit
+from lab.errors import Forbidden, InvalidParameter, Unsupported
+from lab.image.store import Image
+from lab.oci import fields, manifest
+from lab.oci.digest import Digest
+from lab.oci.manifest import Index
+from lab.oci.reference import Reference, check_tag
+from lab.registry.endpoint import Credentials
+
+_SEARCH_FILTERS = frozenset(("is-automated", "is-official", "stars"))
+
+
+def _image(request: web.Request) -> Image:
+    return request.app[ENGINE].images.get(request.match_info["name"])
+
+
+def _version(request: web.Request) -> tuple[int, ...]:
+    text = request.match_info.get("version", API_VERSION)
+    return tuple(int(part) for part in text.split("."))
+
+
+async def list_images(request: web.Request) -> web.Response:
+    query = ImageQuery(
+        everything=flag(request, "all"),
+        filters=Filters.of(request, LIST_FILTERS).values,
+        shared_size=flag(request, "shared-size"),
+    )
+    rows = await asyncio.to_thread(request.app[ENGINE].images.select, query)
+    return answer([image_shapes.summary(row, _version(request)) for row in rows])
+
+
+async def inspect(request: web.Request) -> web.Response:
+    engine, image = request.app[ENGINE], _image(request)
+    row = engine.images.described(image)
+    driver = engine.layers.driver(image.config)
+    tagged_at = engine.images.last_tagged(image)
+    return answer(image_shapes.inspect(row, driver, tagged_at, _version(request)))
+
+
+async def history(request: web.Request) -> web.Response:
+    rows = request.app[ENGINE].images.history(_image(request))
+    return answer(image_shapes.history(rows))
+
+
+async def tag(request: web.Request) -> web.Response:
+    reference = _reference(request.query.get("repo", ""), request.query.get("tag", ""))
+    if reference is None:
+        raise InvalidParameter("invalid reference format")
+    request.app[ENGINE].images.tag(_image(request), reference)
+    return web.Response(status=201)
+
+
+async def remove(request: web.Request) -> web.Response:
+    images = request.app[ENGINE].images
+    records = images.remove(
+        request.match_info["name"],
+        force=flag(request, "force"),
+        prune=not flag(request, "noprune"),
+    )
+    await asyncio.to_thread(images.sweep)
+    return answer(image_shapes.removed(records))
+
+
+async def prune(request: web.Request) -> web.Response:
+    images = request.app[ENGINE].images
+    pruned = images.prune(Filters.of(request, PRUNE_FILTERS).values)
+    await asyncio.to_thread(images.sweep)
+    records = image_shapes.removed(pruned.removed)
+    return answer({"ImagesDeleted": records or None, "SpaceReclaimed": pruned.reclaimed})
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Pull (`fromImage`) or import (`fromSrc`)."""
+    if request.query.get("fromImage"):
+        return await _pull(request)
+    return await _import(request)
+
+
+async def push(request: web.Request) -> web.StreamResponse:
+    engine = request.app[ENGINE]
+    reference = Reference.parse(request.match_info["name"])
+    tag = request.query.get("tag", "")
+    if tag:
+        reference = _with_tag(reference, tag)
+    credentials = credentials_of(request)
+
+    async def job(emit: Emit) -> None:
+        await engine.transfer.push(reference, credentials, emit)
+
+    return await run_job(request, job)
+
+
+async def search(request: web.Request) -> web.Response:
+    filters = Filters.of(request, _SEARCH_FILTERS)
+    limit = number(request, "limit", 0) or 0
+    search = request.app[ENGINE].registries.search
+    repositories = await asyncio.to_thread(search, request.query.get("term", ""), limit)
+    official = filters.get("is-official")
+    if official:
+        wanted = official[0].lower() in ("1", "true")
+        repositories = [each for each in repositories if each.official is wanted]
+    if any(stars != "0" for stars in filters.get("stars")) or "true" in filters.get("is-automated"):
+        repositories = []  # the Hub counts no stars and builds nothing by itself
+    return answer(image_shapes.found(repositories))
+
+
+async def login(request: web.Request) -> web.Response:
+    body = await read_object(request)
+    name, password = fields.text(body, "username"), fields.text(body, "password")
+    if not name or not password:
+        raise InvalidParameter("username and password are needed to log in")
+    await request.app[ENGINE].registries.login(
+        Credentials(name, password), fields.text(body, "serveraddress")
+    )
+    return answer({"IdentityToken": "", "Status": "Login Succeeded"})
+
+
+async def distribution(request: web.Request) -> web.Response:
+    """What a registry has under a name, without pulling it."""
+    reference = Reference.parse(request.match_info["name"]).tagged()
+    remote = await request.app[ENGINE].registries.resolve(reference, credentials_of(request))
+    await remote.close()
+    resolved = remote.resolved
+    document = manifest.parse(resolved.content, resolved.descriptor.media_type)
+    entries = document.manifests if isinstance(document, Index) else ()
+    platforms = [entry.platform.to_json() for entry in entries if entry.platform]
+    return answer({"Descriptor": resolved.descriptor.to_json(), "Platforms": platforms})
+
+
+async def save(request: web.Request) -> web.Response:
+    raise Unsupported("this engine does not have docker save yet")
+
+
+async def load(request: web.Request) -> web.Response:
+    raise Unsupported("this engine does not have docker load yet")
+
+
+async def _pull(request: web.Request) -> web.StreamResponse:
+    engine = request.app[ENGINE]
+    # `docker pull --all-tags` sends a name without a tag, older clients with a colon at its end
+    name = request.query["fromImage"].removesuffix(":")
+    tag = request.query.get("tag", "")
+    reference = Reference.parse(name)
+    if tag:
+        reference = _with_tag(reference, tag)
+    if not reference.tag and reference.digest is None:
+        raise Unsupported("this engine does not have docker pull --all-tags yet; name a tag")
+    if reference.familiar_name == "scratch":
+        raise Forbidden("'scratch' is a reserved name")
+    platform = parse_platform(request.query.get("platform", ""))
+    credentials = credentials_of(request)
+
+    async def job(emit: Emit) -> None:
+        await engine.transfer.pull(reference, credentials, emit, platform)
+
+    return await run_job(request, job)
+
+
+async def _import(request: web.Request) -> web.StreamResponse:
+    engine, source = request.app[ENGINE], request.query.get("fromSrc", "")
+    if source != "-":
+        raise Unsupported(
+            "this engine does not import from an address yet; download the archive and pass it"
+            " to docker import -"
+        )
+    reference = _reference(request.query.get("repo", ""), request.query.get("tag", ""))
+    message = request.query.get("message") or f"Imported from {source}"
+    changes = request.query.getall("changes", [])
+
+    async def job(emit: Emit) -> None:
+        async with body_file(request) as file:
+            image = await asyncio.to_thread(
+                engine.images.import_image, file, message, changes, reference
+            )
+        emit({"status": str(image.id)})
+
+    return await run_job(request, job)
+
+
+def _reference(repo: str, tag: str) -> Reference | None:
+    """Return the name that `repo` and `tag` spell, None without one.
+
+    Raises InvalidParameter for a name with a digest, and for malformed ones.
+    """
+    if not repo:
+        return None
+    reference = Reference.parse(repo)
+    if reference.digest is not None:
+        raise InvalidParameter("cannot import digest reference")
+    return replace(reference, tag=check_tag(tag)) if tag else reference.tagged()
+
+
+def _with_tag(reference: Reference, tag: str) -> Reference:
+    """Return a name with another tag; what looks like a digest is taken as one."""
+    try:
+        return reference.with_digest(Digest.parse(tag))
+    except InvalidParameter:
+        return replace(reference, tag=check_tag(tag), digest=None)
+
+
+ROUTES = [
+    ("GET", "/images/json", list_images),
+    ("GET", "/images/search", search),
+    ("GET", "/images/get", save),
+    ("POST", "/images/create", create),
+    ("POST", "/images/load", load),
+    ("POST", "/images/prune", prune),
+    ("GET", "/images/{name:.+}/json", inspect),
+    ("GET", "/images/{name:.+}/history", history),
+    ("GET", "/images/{name:.+}/get", save),
+    ("POST", "/images/{name:.+}/tag", tag),
+    ("POST", "/images/{name:.+}/push", push),
+    ("DELETE", "/images/{name:.*}", remove),
+    ("GET", "/distribution/{name:.+}/json", distribution),
+    ("POST", "/auth", login),
+]
