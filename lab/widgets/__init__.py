@@ -1,12 +1,15 @@
-"""Pictures of what the engine does, for notebooks; each is usable alone.
+"""Pictures of what the engine does, and a few helpers, for notebooks; each is usable alone.
 
-Layers      images as stacks of layers, and what containers write
-open_port   a link to a published port
+Layers              images as stacks of layers, and what containers write
+open_port           a link that opens a published port in the browser
+read_port           what a web server answers at a published port
+type_in_terminal    a command in a real terminal, with what is typed into it
 """
 
 from __future__ import annotations
 
 from lab.widgets.layers import Layers
-from lab.widgets.ports import open_port
+from lab.widgets.ports import open_port, read_port
+from lab.widgets.terminal import type_in_terminal
 
-__all__ = ["Layers", "open_port"]
+__all__ = ["Layers", "open_port", "read_port", "type_in_terminal"]

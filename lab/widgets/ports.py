@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from http.client import HTTPConnection, HTTPException
+
 import anywidget
 import traitlets
 
@@ -36,3 +39,23 @@ def open_port(port: int, path: str = "", lang: str = "") -> PortLink:
     if not 0 < port < 65536:
         raise InvalidParameter(f"not a port: {port}")
     return PortLink(port=port, path=path.lstrip("/"), lang=lang)
+
+
+def read_port(port: int, path: str = "", limit: float = 15.0) -> str:
+    """Return what a web server answers at a port of this host, asked as a browser asks.
+
+    Waits up to `limit` seconds for the server to answer at all; raises ConnectionError if it
+    does not.  An answer such as "404 Not Found" is an answer.
+    """
+    end = time.monotonic() + limit
+    while True:
+        connection = HTTPConnection("localhost", port, timeout=limit)
+        try:
+            connection.request("GET", "/" + path.lstrip("/"))
+            return connection.getresponse().read().decode(errors="replace")
+        except (OSError, HTTPException) as error:
+            if time.monotonic() > end:
+                raise ConnectionError(f"nothing answers at localhost:{port} ({error})") from error
+            time.sleep(0.1)
+        finally:
+            connection.close()
