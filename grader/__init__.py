@@ -1,0 +1,1 @@
+"""Exercises: what a learner is told at once, and the points that an instructor gets."""
