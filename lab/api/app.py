@@ -6,7 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from lab.api import builds, containers, errors, execs, images, lab, networks, system, volumes
+from lab.api import (
+    accounts,
+    builds,
+    containers,
+    errors,
+    execs,
+    images,
+    lab,
+    networks,
+    system,
+    volumes,
+)
 from lab.api.versions import API_VERSION, MIN_API_VERSION, check_version, common_headers
 from lab.engine.core import Engine
 
@@ -32,7 +43,7 @@ def make_app(engine: Engine) -> web.Application:
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
             app.router.add_route(method, r"/v{version:[0-9][0-9.]*}" + path, handler)
-    for method, path, handler in lab.ROUTES:
+    for method, path, handler in (*lab.ROUTES, *accounts.ROUTES):
         app.router.add_route(method, path, handler)
     app.on_response_prepare.append(common_headers)
     return app
