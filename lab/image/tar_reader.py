@@ -65,8 +65,8 @@ class TarReader:
     def _skip_content(self) -> None:
         for _ in self.data():
             pass
-        if self._padding and len(self._source.exactly(self._padding)) < self._padding:
-            raise _truncated(self._name)
+        # the last padding may be missing: `docker build -f -` sends archives without their end
+        self._source.exactly(self._padding)
         self._padding = 0
 
     def _next(self) -> Member | None:
