@@ -11,7 +11,7 @@ import pexpect
 _PROMPT = r"[$#] $"
 _LIMIT = 30.0
 _COLUMNS = 100
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r(?=\n)|\x07")
+_CONTROL = re.compile(r"\x1b\[\?2004l\r|\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r(?=\n)|\x07")
 """Sequences that move a cursor or ring a bell: notebooks' output has neither."""
 
 
