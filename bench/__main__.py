@@ -28,8 +28,8 @@ def main() -> None:
         folder = Path(name)
         start = start_seconds(folder, catalog)
         with engines.ours(folder, catalog) as ours, engines.dockers(folder, catalog) as theirs:
-            memory = idle_megabytes()
-            pairs = measure(ours, theirs, rounds)
+            memory = idle_megabytes(ours.process.pid)
+            pairs = measure(ours.host, theirs, rounds)
     report(pairs, start, memory)
 
 
@@ -62,18 +62,21 @@ def start_seconds(folder: Path, catalog: Path) -> float:
     return sorted(seconds)[2]
 
 
-def idle_megabytes() -> float:
-    """Return the resident memory of our daemon (with the Hub) and spawner, when idle."""
-    total = 0
-    for entry in os.listdir("/proc"):
-        if not entry.isdecimal():
-            continue
+def idle_megabytes(launcher: int) -> float:
+    """Return the resident memory of our daemon (with the Hub) and spawner, when idle.
+
+    They are the launcher's child and grandchild.
+    """
+    total, family = 0, {launcher}
+    for entry in sorted(map(int, filter(str.isdecimal, os.listdir("/proc")))):
         try:
-            text = Path(f"/proc/{entry}/cmdline").read_bytes()
+            command = Path(f"/proc/{entry}/cmdline").read_bytes()
+            parent = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if re.search(rb"from lab\.(daemon|runtime\.spawner) import", text):
-            total += procfs.resident_bytes(int(entry))
+        if parent in family and re.search(rb"from lab\.(daemon|runtime\.spawner) import", command):
+            family.add(entry)
+            total += procfs.resident_bytes(entry)
     return total / 1e6
 
 

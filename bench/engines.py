@@ -22,14 +22,14 @@ IMAGE = "busybox"
 
 
 @contextlib.contextmanager
-def ours(folder: Path, catalog: Path) -> Iterator[str]:
-    """Run the lab's engine; give the value of DOCKER_HOST."""
+def ours(folder: Path, catalog: Path) -> Iterator[process.EngineProcess]:
+    """Run the lab's engine."""
     root = folder / "lab"
     with process.running(root, folder / "lab.sock", catalog=catalog) as engine:
         client = docker.DockerClient(base_url=engine.host)
         client.images.pull(IMAGE, "latest")
         client.close()
-        yield engine.host
+        yield engine
     reset.remove(root)
 
 
