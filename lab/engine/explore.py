@@ -81,6 +81,7 @@ class Explorer:
         self._snapshots = snapshots
         self._containers = containers
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="explore")
+        self._closed = asyncio.Event()
         self._watches: WeakValueDictionary[str, _Watch] = WeakValueDictionary()
 
     async def layers(self, name: str) -> ImageLayers:
@@ -110,7 +111,8 @@ class Explorer:
 
         Looks once a second, less often where looking takes long; yields None when nothing has
         changed, so that the caller can see whether anybody still listens.  Ends when the
-        container is removed.  Raises NotFound if there is none to begin with.
+        container is removed, or the explorer closed.  Raises NotFound if there is none to begin
+        with.
         """
         container = self._containers.get(text)
         watch = self._watch(container)
@@ -125,10 +127,12 @@ class Explorer:
                 return
             yield None if state is seen else state
             seen = state
-            await asyncio.sleep(max(_PAUSE, watch.cost * _REST))
+            if await self._closed_within(max(_PAUSE, watch.cost * _REST)):
+                return
 
     def close(self) -> None:
-        """Let go of the threads; looks that were not begun are not made."""
+        """Let go of the threads, and of all who follow; looks that were not begun are not made."""
+        self._closed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     # --- images
@@ -216,6 +220,13 @@ class Explorer:
             raise NotFound(f"No such container: {container_id}") from None
         watch.state = WritableLayer(container_id, image, _image_layer(parent), files)
         watch.mark = mark
+
+    async def _closed_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._closed.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
