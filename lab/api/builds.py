@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from lab.api.auth import wallet_of
 from lab.api.bodies import answer, body_file
-from lab.api.credentials import all_credentials
 from lab.api.jobs import run_job
 from lab.api.params import flag, number
 from lab.api.system import ENGINE
@@ -88,9 +88,7 @@ def _settings(request: web.Request) -> StepSettings:
     # what is wrong with it is better known before the first step
     HostSettings.from_json(host)
     platform = request.query.get("platform", "")
-    return StepSettings(
-        host, all_credentials(request), parse_platform(platform) if platform else None
-    )
+    return StepSettings(host, wallet_of(request), parse_platform(platform) if platform else None)
 
 
 def _check_type(request: web.Request) -> None:

@@ -8,28 +8,22 @@ from dataclasses import replace
 from aiohttp import web
 
 from lab.api import image_shapes
+from lab.api.auth import credentials_of
 from lab.api.bodies import answer, body_file, read_object
-from lab.api.credentials import credentials_of
 from lab.api.jobs import run_job
 from lab.api.params import Filters, flag, number
 from lab.api.system import ENGINE
 from lab.api.versions import API_VERSION
+from lab.engine.credentials import parse_credentials
 from lab.engine.image_list import LIST_FILTERS, PRUNE_FILTERS, ImageQuery
 from lab.engine.machine import parse_platform
 from lab.engine.progress import Emit
 from lab.errors import Forbidden, InvalidParameter, Unsupported
-from lab.image.store import Image
-from lab.oci import fields, manifest
+from lab.oci import fields
 from lab.oci.digest import Digest
-from lab.oci.manifest import Index
 from lab.oci.reference import Reference, check_tag
-from lab.registry.endpoint import Credentials
 
 _SEARCH_FILTERS = frozenset(("is-automated", "is-official", "stars"))
-
-
-def _image(request: web.Request) -> Image:
-    return request.app[ENGINE].images.get(request.match_info["name"])
 
 
 def _version(request: web.Request) -> tuple[int, ...]:
@@ -48,7 +42,8 @@ async def list_images(request: web.Request) -> web.Response:
 
 
 async def inspect(request: web.Request) -> web.Response:
-    engine, image = request.app[ENGINE], _image(request)
+    engine = request.app[ENGINE]
+    image = engine.images.get(request.match_info["name"])
     row = engine.images.described(image)
     driver = engine.layers.driver(image.config)
     tagged_at = engine.images.last_tagged(image)
@@ -56,7 +51,8 @@ async def inspect(request: web.Request) -> web.Response:
 
 
 async def history(request: web.Request) -> web.Response:
-    rows = request.app[ENGINE].images.history(_image(request))
+    images = request.app[ENGINE].images
+    rows = images.history(images.get(request.match_info["name"]))
     return answer(image_shapes.history(rows))
 
 
@@ -64,7 +60,8 @@ async def tag(request: web.Request) -> web.Response:
     reference = _reference(request.query.get("repo", ""), request.query.get("tag", ""))
     if reference is None:
         raise InvalidParameter("invalid reference format")
-    request.app[ENGINE].images.tag(_image(request), reference)
+    images = request.app[ENGINE].images
+    images.tag(images.get(request.match_info["name"]), reference)
     return web.Response(status=201)
 
 
@@ -124,25 +121,24 @@ async def search(request: web.Request) -> web.Response:
 
 async def login(request: web.Request) -> web.Response:
     body = await read_object(request)
-    name, password = fields.text(body, "username"), fields.text(body, "password")
-    if not name or not password:
+    credentials = parse_credentials(body)
+    if credentials is None:
         raise InvalidParameter("username and password are needed to log in")
-    await request.app[ENGINE].registries.login(
-        Credentials(name, password), fields.text(body, "serveraddress")
-    )
+    server = fields.text(body, "serveraddress")
+    await request.app[ENGINE].registries.login(credentials, server)
     return answer({"IdentityToken": "", "Status": "Login Succeeded"})
 
 
 async def distribution(request: web.Request) -> web.Response:
     """What a registry has under a name, without pulling it."""
-    reference = Reference.parse(request.match_info["name"]).tagged()
-    remote = await request.app[ENGINE].registries.resolve(reference, credentials_of(request))
-    await remote.close()
-    resolved = remote.resolved
-    document = manifest.parse(resolved.content, resolved.descriptor.media_type)
-    entries = document.manifests if isinstance(document, Index) else ()
-    platforms = [entry.platform.to_json() for entry in entries if entry.platform]
-    return answer({"Descriptor": resolved.descriptor.to_json(), "Platforms": platforms})
+    reference = Reference.parse(request.match_info["name"])
+    seen = await request.app[ENGINE].transfer.look_up(reference, credentials_of(request))
+    return answer(
+        {
+            "Descriptor": seen.descriptor.to_json(),
+            "Platforms": [platform.to_json() for platform in seen.platforms],
+        }
+    )
 
 
 async def save(request: web.Request) -> web.Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from lab.build.stream import Emit
 from lab.engine.build_output import StepOutput
 from lab.engine.build_records import BuildRecords
 from lab.engine.containers import Container, Containers
+from lab.engine.credentials import Wallet
 from lab.engine.image_names import ImageNames
 from lab.engine.layers import Layers, chain_upon
 from lab.engine.lifecycle import Lifecycle
@@ -36,7 +37,6 @@ from lab.oci.digest import Digest
 from lab.oci.fields import Json
 from lab.oci.image_config import ContainerConfig, ImageConfig, chain_id
 from lab.oci.reference import Reference
-from lab.registry.endpoint import Credentials
 from lab.snapshot.base import Snapshotter
 
 T = TypeVar("T")
@@ -65,11 +65,12 @@ class BuildParts:
 class StepSettings:
     """What the request says about a build's containers and pulls.
 
-    `host` is a complete HostConfig; `credentials` returns those for a registry's domain.
+    `host` is a complete HostConfig; `credentials` are those for the registries that are pulled
+    from.
     """
 
     host: Json
-    credentials: Callable[[str], Credentials | None]
+    credentials: Wallet
     platform: Platform | None = None
 
 

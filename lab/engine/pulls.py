@@ -121,7 +121,7 @@ class Pull:
 
     async def _config(self, chosen: Manifest) -> tuple[bytes, ImageConfig]:
         try:
-            content = await self._read(chosen.config)
+            content = await read_config(self._remote, chosen.config)
             config = ImageConfig.from_bytes(content)
         except LabError as error:
             error.message = f"error pulling image configuration: {error.message}"
@@ -133,26 +133,6 @@ class Pull:
         if len(config.diff_ids) != len(chosen.layers):
             raise InvalidParameter("layers from manifest don't match image configuration")
         return content, config
-
-    async def _read(self, descriptor: Descriptor) -> bytes:
-        """Fetch a small blob into memory, verified."""
-        if descriptor.size > _MAX_CONFIG:
-            raise InvalidParameter(
-                f"content {descriptor.digest} is larger than {_MAX_CONFIG} bytes"
-            )
-        whole = bytearray()
-        async with aclosing(self._remote.client.fetch(self._remote.path, descriptor)) as pieces:
-            async for piece in pieces:
-                whole += piece
-                if len(whole) > descriptor.size:
-                    break
-        if len(whole) != descriptor.size:
-            raise InvalidParameter(
-                f"unexpected size of {descriptor.digest}: the manifest says {descriptor.size}"
-            )
-        content = bytes(whole)
-        descriptor.digest.check(content)
-        return content
 
     # --- fetching and unpacking
 
@@ -259,6 +239,25 @@ class Pull:
             # the files are there already, but this blob holds others
             raise DigestMismatch(f"invalid diffID: {layer.digest} is not {diff_id}")
         layers.unpack(layer, diff_id, parent, report)
+
+
+async def read_config(remote: Remote, descriptor: Descriptor) -> bytes:
+    """Fetch an image's configuration into memory, verified."""
+    if descriptor.size > _MAX_CONFIG:
+        raise InvalidParameter(f"content {descriptor.digest} is larger than {_MAX_CONFIG} bytes")
+    whole = bytearray()
+    async with aclosing(remote.client.fetch(remote.path, descriptor)) as pieces:
+        async for piece in pieces:
+            whole += piece
+            if len(whole) > descriptor.size:
+                break
+    if len(whole) != descriptor.size:
+        raise InvalidParameter(
+            f"unexpected size of {descriptor.digest}: the manifest says {descriptor.size}"
+        )
+    content = bytes(whole)
+    descriptor.digest.check(content)
+    return content
 
 
 def _checked(document: Manifest) -> Manifest:

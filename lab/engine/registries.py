@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.engine.credentials import Credentials, domain_of
 from lab.errors import Forbidden, InvalidParameter, NotFound, RegistryError, Unauthorized
 from lab.oci.digest import Digest
 from lab.oci.reference import DEFAULT_DOMAIN, OFFICIAL_PREFIX, Reference
 from lab.registry import names
 from lab.registry.client import RegistryClient, Resolved
-from lab.registry.endpoint import Credentials, Endpoint
+from lab.registry.endpoint import Endpoint
 from lab.registry.errors import Refused
 from lab.registry.hub import Hub
 from lab.registry.transport import Limits
@@ -206,14 +207,6 @@ class Registries:
                 return None
 
         return file
-
-
-def domain_of(address: str) -> str:
-    """Return the domain that a client's server address means; `docker.io` for Docker's index."""
-    host = address.partition("://")[2] or address
-    host = host.partition("/")[0]
-    is_index = host in ("", "index.docker.io", "registry-1.docker.io", DEFAULT_DOMAIN)
-    return DEFAULT_DOMAIN if is_index else host
 
 
 async def _resolved(

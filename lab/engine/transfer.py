@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from lab.engine.image_events import log_image, name_members
 from lab.engine.layers import Layers
 from lab.engine.machine import own_platform
 from lab.engine.progress import Emit, Progress
-from lab.engine.pulls import Pull, Stores, Turns
+from lab.engine.pulls import Pull, Stores, Turns, read_config
 from lab.engine.pushes import Push
 from lab.engine.registries import Registries
 from lab.engine.workers import Workers
@@ -18,12 +19,23 @@ from lab.image import gc
 from lab.image.blobs import BlobStore
 from lab.image.store import Image, ImageStore
 from lab.journal import Journal
-from lab.oci.descriptor import Platform
+from lab.oci import manifest
+from lab.oci.descriptor import Descriptor, Platform
 from lab.oci.digest import Digest
+from lab.oci.image_config import ImageConfig
+from lab.oci.manifest import Index
 from lab.oci.reference import Reference
 from lab.registry.endpoint import Credentials
 
 _THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a registry has under a name, and for which platforms."""
+
+    descriptor: Descriptor
+    platforms: tuple[Platform, ...]
 
 
 class Transfer:
@@ -101,6 +113,21 @@ class Transfer:
                     self._log("push", name, digest, image)
         finally:
             await client.close()
+
+    async def look_up(self, reference: Reference, credentials: Credentials | None) -> Seen:
+        """Return what a name means at its registry, without fetching it; errors as in `pull`."""
+        remote = await self._registries.resolve(reference.tagged(), credentials)
+        try:
+            resolved = remote.resolved
+            document = manifest.parse(resolved.content, resolved.descriptor.media_type)
+            if isinstance(document, Index):
+                found = tuple(each.platform for each in document.manifests if each.platform)
+                return Seen(resolved.descriptor, found)
+            config = ImageConfig.from_bytes(await read_config(remote, document.config))
+            own = Platform(config.os, config.architecture, config.variant)
+            return Seen(resolved.descriptor, (own,))
+        finally:
+            await remote.close()
 
     def close(self) -> None:
         """End the threads."""
