@@ -12,7 +12,7 @@ from lab.widgets import picture
 from lab.widgets.source import Following, Json, Source
 
 MAX_FOLLOWED = 8
-"""How many containers are followed at a time; of the others only events tell."""
+"""How many containers, the latest ones, are followed at a time; of the others only events tell."""
 
 Show = Callable[[str, Json], None]
 
@@ -30,7 +30,7 @@ class Followers:
 
     def update(self, containers: Sequence[Json]) -> None:
         """Follow just these from now on."""
-        running = [each["id"] for each in containers if each["running"]][:MAX_FOLLOWED]
+        running = [each["id"] for each in containers if each["running"]][-MAX_FOLLOWED:]
         with self._lock:
             if self._stopped:
                 return

@@ -60,7 +60,10 @@ def towers(images: Sequence[Shown]) -> list[Json]:
 
 
 def containers(listed: Sequence[Mapping[str, Any]], images: Sequence[str]) -> list[Json]:
-    """Return the containers of these images, given by id, as `docker ps -a` has them."""
+    """Return the containers of these images, given by id, the oldest first.
+
+    `listed` is what GET /containers/json answers, the latest first.
+    """
     return [
         {
             "id": each["Id"],
@@ -69,7 +72,7 @@ def containers(listed: Sequence[Mapping[str, Any]], images: Sequence[str]) -> li
             "status": each["State"],
             "running": each["State"] in ("running", "paused", "restarting"),
         }
-        for each in listed
+        for each in reversed(listed)
         if each["ImageID"] in images
     ]
 

@@ -75,7 +75,7 @@ function drawChanges(view, rows, rest, scope) {
       { class: arriving.has(String([letter, path, size])) ? "lab-arriving" : "" },
       make("abbr", { class: `lab-mark lab-mark-${letter}`, title: words[letter], "aria-label": words[letter] }, letter),
       make("code", {}, path),
-      size !== null && size !== undefined && make("span", { class: "lab-soft" }, humanSize(size)),
+      size > 0 && make("span", { class: "lab-soft" }, humanSize(size)),
     ));
   return make(
     "ul",
