@@ -76,7 +76,7 @@ class Registries:
         self._hub_endpoint = Endpoint.local(hub_socket)
         self._docker_hub = docker_hub or Endpoint.of(DEFAULT_DOMAIN)
         self._clock = clock
-        self._offline_until = clock()
+        self._offline_until = float("-inf")
         # passwords are hashed in a thread; the default ones may all be waiting for the Hub
         self._pool = ThreadPoolExecutor(1, "registries")
 
