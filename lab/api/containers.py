@@ -212,6 +212,12 @@ def _log_type(request: web.Request, container: Container) -> str:
     return _media_type(request, container)
 
 
+async def show_changes(request: web.Request) -> web.Response:
+    changes = await request.app[ENGINE].explore.diff(request.match_info["id"])
+    # Docker's list is null when it is empty
+    return answer([{"Path": each.path, "Kind": each.kind} for each in changes] or None)
+
+
 ROUTES = [
     ("POST", "/containers/create", create),
     ("GET", "/containers/json", list_containers),
@@ -227,4 +233,5 @@ ROUTES = [
     ("POST", "/containers/{id}/resize", resize),
     ("GET", "/containers/{id}/logs", logs),
     ("GET", "/containers/{id}/export", export),
+    ("GET", "/containers/{id}/changes", show_changes),
 ]

@@ -19,6 +19,7 @@ from lab.engine.containers import Container, Containers
 from lab.engine.layers import chain_ids
 from lab.errors import InvalidParameter, NotFound
 from lab.ids import short_id
+from lab.image.changes import Change, changes
 from lab.image.store import Image, ImageStore
 from lab.oci.digest import Digest
 from lab.oci.image_config import History
@@ -105,6 +106,13 @@ class Explorer:
         """Return what a container has changed so far; NotFound."""
         container = self._containers.get(text)
         return await self._look(container, self._watch(container))
+
+    async def diff(self, text: str) -> list[Change]:
+        """Return all that a container has changed, as `docker diff` lists it; NotFound."""
+        key = self._containers.get(text).id
+        return await self._in_thread(
+            lambda: changes(self._snapshots.upper(key), self._snapshots.lowers(key))
+        )
 
     async def follow(self, text: str) -> AsyncGenerator[WritableLayer | None, None]:
         """Yield what a container has changed, then the new state whenever that is another one.
