@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -25,7 +26,8 @@ class Layers(anywidget.AnyWidget):
 
     What two images share is drawn once, under both.  It follows everything that happens, typed
     in a terminal or in a notebook, until it is closed or no longer shown.  `lang` is `en` or
-    `ko`, by default JupyterLab's language; `socket` the engine's, by default as lab.connect.
+    `ko`, by default the lesson's language or JupyterLab's; `socket` is the engine's, by default
+    as for lab.connect.
     """
 
     _esm = assets.script("dom", "stack", "detail", "layers")
@@ -45,7 +47,7 @@ class Layers(anywidget.AnyWidget):
     heard: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
     def __init__(self, *names: str, lang: str = "", socket: str | None = None) -> None:
-        super().__init__(names=list(names), lang=lang)
+        super().__init__(names=list(names), lang=lang or texts.language_of_lesson(Path.cwd()))
         self._socket = socket
         self._lock = threading.RLock()
         self._views: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 import anywidget
 import traitlets
@@ -38,6 +39,7 @@ def open_port(port: int, path: str = "", lang: str = "") -> PortLink:
     """
     if not 0 < port < 65536:
         raise InvalidParameter(f"not a port: {port}")
+    lang = lang or texts.language_of_lesson(Path.cwd())
     return PortLink(port=port, path=path.lstrip("/"), lang=lang)
 
 

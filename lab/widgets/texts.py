@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 Table = dict[str, dict[str, str]]
 
 LANGUAGES = ("en", "ko")
@@ -13,6 +15,14 @@ def table(*parts: Table) -> Table:
         language: {key: text for part in parts for key, text in part[language].items()}
         for language in LANGUAGES
     }
+
+
+def language_of_lesson(folder: Path) -> str:
+    """Return the language of the lessons in `folder`; empty (JupyterLab's choice) for English.
+
+    Lessons lie in `en` and `ko`, and a notebook's kernel runs in its notebook's folder.
+    """
+    return folder.name if folder.name in LANGUAGES[1:] else ""
 
 
 COMMON: Table = {
