@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from grader.errors import EngineUnreachable
 from grader.student import Student
 
 _SECONDS = 10
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
 _ACCOUNTS = "/lab/v1/accounts"
 
 
@@ -22,11 +24,10 @@ def connected(host: str | None) -> Iterator[docker.DockerClient]:
 
     Raises EngineUnreachable if none answers.
     """
+    settings = docker.utils.kwargs_from_env() if host is None else {"base_url": host}
     try:
-        if host is None:
-            client = docker.from_env(timeout=_SECONDS)
-        else:
-            client = docker.DockerClient(base_url=host, timeout=_SECONDS)
+        _knock(settings.get("base_url", _DEFAULT_HOST))
+        client = docker.DockerClient(**settings, timeout=_SECONDS)
     except (DockerException, requests.RequestException, OSError) as error:
         raise EngineUnreachable(
             "no engine answers", hint="start the lab with `lab start`, or `make lab`"
@@ -55,3 +56,11 @@ def make_account(client: docker.DockerClient, student: Student) -> None:
             f" {answer.status_code}",
             hint="use a notebook of the lab: it is connected to the lab's own engine",
         )
+
+
+def _knock(host: str) -> None:
+    """Raise OSError if nobody listens: docker-py would leave its socket open then."""
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_SECONDS)
+            probe.connect(host.removeprefix("unix://"))

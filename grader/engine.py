@@ -35,7 +35,7 @@ def fresh_engine(space: Workspace, catalog: Path | None) -> Iterator[str]:
         reason = error.message if isinstance(error, LabError) else str(error)
         raise EngineUnreachable(
             f"no engine could be started to grade with: {reason}",
-            hint=getattr(error, "hint", "") or "`lab doctor` says what this machine lacks",
+            hint=getattr(error, "hint", ""),
         ) from error
     held = os.open(space.socket, os.O_PATH | os.O_CLOEXEC)
     try:

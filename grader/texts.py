@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 LANGUAGES = ("en", "ko")
 
@@ -21,11 +20,11 @@ class Text:
         return self.ko if language == "ko" else self.en
 
 
-def language_of(metadata: Mapping[str, Any]) -> str:
+def language_of(metadata: object) -> str:
     """Return the language that a notebook's own metadata name, `en` if they name none.
 
     It is the member `lab.language`; nbgrader and Jupyter leave it alone.
     """
-    own = metadata.get("lab")
+    own = metadata.get("lab") if isinstance(metadata, Mapping) else None
     named = own.get("language") if isinstance(own, Mapping) else None
     return named if named in LANGUAGES else "en"
