@@ -30,8 +30,10 @@ def run(config: Config, port: int | None, browser: bool) -> int:
     os.environ["JUPYTER_CONFIG_DIR"] = str(prepare_settings(config.home / "jupyter"))
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
 
+    folder = notebooks()
+    os.chdir(folder)  # where terminals begin
     try:
-        LabApp.launch_instance(arguments(notebooks(), port, browser))
+        LabApp.launch_instance(arguments(folder, port, browser))
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     return 0

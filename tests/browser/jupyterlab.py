@@ -1,0 +1,72 @@
+"""JupyterLab as a person uses it: cells, menus, terminals.  Waits for conditions, never for time."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+LIMIT = 60_000
+"""Milliseconds that the slowest thing (a kernel's start) may take."""
+
+
+def open_notebook(page: Page, address: str) -> None:
+    """Open a notebook and wait until its kernel listens."""
+    page.goto(address)
+    wait_idle(page)
+
+
+def wait_idle(page: Page) -> None:
+    """Wait until the kernel does nothing; before that, keys may be lost."""
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=LIMIT)
+
+
+def run_all(page: Page) -> None:
+    """Choose Run > Run All Cells, and wait until all have run."""
+    menu(page, "Run", "Run All Cells")
+    last = code_cells(page).last.locator(".jp-InputPrompt").first
+    expect(last).to_contain_text("[", timeout=LIMIT)
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
+                 .every((prompt) => /\\[\\d+\\]/.test(prompt.textContent))""",
+        timeout=LIMIT,
+    )
+    wait_idle(page)
+
+
+def run_cell(page: Page, source: str) -> Locator:
+    """Run the code cell that contains `source`; return it when it has run."""
+    cell = code_cells(page).filter(has_text=source).first
+    cell.scroll_into_view_if_needed()
+    cell.locator(".jp-InputArea-prompt").first.click()
+    page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-InputArea-prompt").first).to_have_text(r"[*]:", timeout=5_000)
+    wait_idle(page)
+    return cell
+
+
+def code_cells(page: Page) -> Locator:
+    return page.locator(".jp-Notebook .jp-CodeCell")
+
+
+def menu(page: Page, *names: str) -> None:
+    """Choose an entry of the menus, by the names on the way to it."""
+    bar, *entries = names
+    page.locator("#jp-MainMenu .lm-MenuBar-itemLabel").get_by_text(bar, exact=True).click()
+    for name in entries:
+        page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
+
+
+def open_terminal(page: Page) -> Locator:
+    """Choose File > New > Terminal; return the terminal, ready to be typed in."""
+    menu(page, "File", "New", "Terminal")
+    terminal = page.locator(".jp-Terminal").last
+    keyboard = terminal.locator("textarea.xterm-helper-textarea")
+    expect(keyboard).to_be_attached(timeout=LIMIT)
+    # the text is on a canvas; but the field for the keys stands where the cursor is
+    page.wait_for_function(
+        "(field) => parseFloat(field.style.left) > 20", arg=keyboard.element_handle(), timeout=LIMIT
+    )
+    return terminal
+
+
+def show_tab(page: Page, name: str) -> None:
+    page.locator(".lm-DockPanel-tabBar .lm-TabBar-tabLabel").get_by_text(name, exact=True).click()

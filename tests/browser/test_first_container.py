@@ -1,0 +1,193 @@
+"""A newcomer opens the lab, runs the first lesson, and types commands in a terminal."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from .conftest import RunningLab
+from .jupyterlab import (
+    code_cells,
+    open_notebook,
+    open_terminal,
+    run_all,
+    run_cell,
+    show_tab,
+    wait_idle,
+)
+
+LESSON = "en/02_first_container.ipynb"
+LESSON_KO = "ko/02_first_container.ipynb"
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def widget(page: Page) -> Locator:
+    return page.locator(".lab-layers").first
+
+
+def container(page: Page, name: str) -> Locator:
+    """The block of a container in the picture."""
+    return (
+        widget(page)
+        .locator(".lab-container")
+        .filter(has=page.locator(".lab-block-name").get_by_text(name, exact=True))
+    )
+
+
+def layer(page: Page, number: int) -> Locator:
+    return widget(page).locator(".lab-layer").filter(has_text=f"layer {number}").first
+
+
+def test_newcomer_runs_the_lesson_to_its_end(
+    page: Page, lab: RunningLab, screenshots: Path
+) -> None:
+    """Does the printed address show the lesson, and does the lesson run with no error?"""
+    open_notebook(page, lab.url)
+    expect(page.locator(".jp-Notebook h1").first).to_contain_text("Your first container")
+    expect(page.get_by_text("official Jupyter news")).to_have_count(0)
+    page.screenshot(path=screenshots / "lesson-start.png")
+    run_all(page)
+    expect(page.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
+    expect(code_cells(page).last).to_contain_text("CONTAINER ID")
+    expect(container(page, "web")).to_have_count(0)
+    expect(layer(page, 1)).to_contain_text("shared by 2 images")
+    page.screenshot(path=screenshots / "lesson-end.png")
+
+
+def test_picture_follows_a_terminal(page: Page, lab: RunningLab, screenshots: Path) -> None:
+    """Does the picture show what is typed in a terminal: a container, a file in it, its end?"""
+    open_notebook(page, lab.address(LESSON))
+    run_cell(page, "docker rm -f web")
+    run_cell(page, 'Layers("nginx", "debian")')
+    open_terminal(page)
+    page.keyboard.type("docker run -d -p 8080:80 --name web nginx\n")
+    expect(container(page, "web")).to_contain_text("running", timeout=20_000)
+    page.keyboard.type("docker exec -it web /bin/bash\n")
+    page.keyboard.type("touch /made-in-a-shell; rm /usr/share/nginx/html/50x.html; exit\n")
+    show_tab(page, "02_first_container.ipynb")
+    container(page, "web").click()
+    changes = widget(page).locator(".lab-detail .lab-changes")
+    expect(changes.filter(has_text="/made-in-a-shell")).to_be_visible(timeout=20_000)
+    expect(changes.locator("li", has_text="50x.html")).to_contain_text("D")
+    expect(widget(page).locator(".lab-detail")).to_contain_text("docker diff web")
+    widget(page).screenshot(path=screenshots / "layers-container.png")
+    show_tab(page, "Terminal 1")
+    page.locator(".jp-Terminal .xterm-screen").click()
+    page.keyboard.type("docker rm -f web\n")
+    expect(container(page, "web")).to_have_count(0, timeout=20_000)
+
+
+def test_link_opens_the_published_port(page: Page, lab: RunningLab, screenshots: Path) -> None:
+    """Does the lesson's link open the container's page in a new tab, through the lab?"""
+    open_notebook(page, lab.address(LESSON))
+    for source in ("docker rm -f web", "docker run -d -p 8080:80", "open_port(8080)"):
+        run_cell(page, source)
+    with page.context.expect_page() as opened:
+        page.locator(".lab-port .lab-button").click()
+    tab = opened.value
+    expect(tab.locator("h1")).to_have_text("Welcome to nginx!")
+    assert "/proxy/8080/" in tab.url
+    tab.screenshot(path=screenshots / "page-from-container.png")
+    run_cell(page, "docker rm -f web")
+
+
+def test_layers_are_explored_with_the_keyboard(
+    page: Page, lab: RunningLab, screenshots: Path
+) -> None:
+    """Can a layer be chosen by keys alone, and does it tell its files, sharers and command?"""
+    open_notebook(page, lab.address(LESSON))
+    run_cell(page, 'Layers("nginx", "debian")')
+    expect(layer(page, 4)).to_be_visible(timeout=20_000)
+    layer(page, 4).focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(layer(page, 2)).to_have_attribute("aria-expanded", "true")
+    detail = widget(page).locator(".lab-detail")
+    expect(detail).to_contain_text("docker history nginx")
+    expect(detail.locator(".lab-changes")).to_contain_text("/etc/nginx", timeout=20_000)
+    expect(detail.locator("li", has_text="/etc/passwd").first).to_contain_text("C")
+    widget(page).screenshot(path=screenshots / "layers-files.png")
+    page.keyboard.press("Escape")
+    expect(layer(page, 2)).to_have_attribute("aria-expanded", "false")
+
+
+def test_dark_theme_and_korean(page: Page, lab: RunningLab, screenshots: Path) -> None:
+    """Do the widgets of a Korean lesson speak Korean, and take the colours of a dark JupyterLab?"""
+    choose_theme(lab, "JupyterLab Dark")
+    try:
+        open_notebook(page, lab.address(LESSON_KO))
+        run_cell(page, 'Layers("nginx", "debian")')
+        expect(widget(page)).to_contain_text("읽기 전용")
+        expect(widget(page)).to_contain_text("공유")
+        colour = widget(page).evaluate("(element) => getComputedStyle(element).backgroundColor")
+        assert max(map(int, colour[colour.index("(") + 1 : -1].split(",")[:3])) < 90
+        widget(page).locator(".lab-layer.lab-shared").click()
+        expect(widget(page).locator(".lab-changes")).to_be_visible(timeout=20_000)
+        widget(page).screenshot(path=screenshots / "layers-dark-ko.png")
+    finally:
+        choose_theme(lab, "JupyterLab Light")
+
+
+def test_narrow_window(page: Page, lab: RunningLab, screenshots: Path) -> None:
+    """Is the picture usable in a narrow window: nothing of the page's body scrolls sideways?"""
+    page.set_viewport_size({"width": 640, "height": 1000})
+    open_notebook(page, lab.address(LESSON))
+    run_cell(page, 'Layers("nginx", "debian")')
+    layer(page, 1).click()
+    detail = widget(page).locator(".lab-detail")
+    expect(detail).to_be_visible()
+    below = widget(page).locator(".lab-stage").bounding_box()
+    box = detail.bounding_box()
+    assert below is not None and box is not None
+    assert box["y"] >= below["y"] + below["height"] - 1
+    widget(page).screenshot(path=screenshots / "layers-narrow.png")
+
+
+def test_engine_restarts_under_the_picture(page: Page, lab: RunningLab) -> None:
+    """When the engine dies, does the lab start it again, and does the picture go on?"""
+    open_notebook(page, lab.address(LESSON))
+    run_cell(page, 'Layers("nginx", "debian")')
+    expect(widget(page).locator(".lab-live")).to_contain_text("live", timeout=20_000)
+    kill_engine(lab)
+    expect(widget(page).locator(".lab-live")).not_to_have_attribute("data-state", "live")
+    expect(widget(page).locator(".lab-live")).to_have_attribute(
+        "data-state", "live", timeout=30_000
+    )
+    run_cell(page, "docker run -d -p 8080:80")
+    expect(container(page, "web")).to_contain_text("running", timeout=20_000)
+    run_cell(page, "docker rm -f web")
+    expect(container(page, "web")).to_have_count(0)
+    wait_idle(page)
+
+
+def choose_theme(lab: RunningLab, theme: str) -> None:
+    """Set JupyterLab's theme through its own settings."""
+    server = lab.url.partition("/lab")[0]
+    token = lab.url.partition("?token=")[2]
+    request = urllib.request.Request(
+        f"{server}/lab/api/settings/@jupyterlab/apputils-extension:themes",
+        data=json.dumps({"raw": json.dumps({"theme": theme})}).encode(),
+        method="PUT",
+        headers={"Authorization": f"token {token}"},
+    )
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
+
+
+def kill_engine(lab: RunningLab) -> None:
+    """Kill the engine's launcher, a child of the Jupyter server, as the kernel would."""
+    import os
+    import signal
+
+    children = Path(f"/proc/{lab.process.pid}/task/{lab.process.pid}/children")
+    for thread in Path(f"/proc/{lab.process.pid}/task").iterdir():
+        for pid in (thread / "children").read_text().split():
+            if b"lab.cli\0engine" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(int(pid), signal.SIGKILL)
+                return
+    raise AssertionError(f"no engine below {children}")
