@@ -101,6 +101,12 @@ def _is_called(image: Image, name: str) -> bool:
     return any(tag.rpartition(":")[0] == name for tag in image.tags)
 
 
+def _may_be_meant(tags: str, name: str) -> bool:
+    """Return whether a build without a name, or with the last part of `name` only, was meant for it."""
+    short = name.rpartition("/")[2]
+    return any(tag in ("", short) or tag.startswith(f"{short}:") for tag in tags.split(","))
+
+
 def _not_built(name: str) -> Text:
     return Text(
         f"There is an image {name}, but no Dockerfile made it here: it was pulled or tagged."
@@ -111,7 +117,8 @@ def _not_built(name: str) -> Text:
 
 
 def _not_named(name: str, builds: list[Event]) -> Text:
-    if builds:
+    # builds for other lessons say nothing about this one
+    if any(_may_be_meant(build.attributes.get("tags", ""), name) for build in builds):
         return Text(
             f"You have built an image, but none is called {name}: give the name with -t.",
             f"이미지를 빌드했지만 {name} 이름이 없습니다. -t로 이름을 붙이세요.",

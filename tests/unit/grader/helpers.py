@@ -75,8 +75,8 @@ def pulled(id: str = NGINX, repository: str = "docker.io/library/nginx") -> Even
     return Event("image", "pull", repository, {"repository": repository, "image": id})
 
 
-def built(id: str = SITE, base: str = NGINX) -> Event:
-    members = {"image": id, "base": base, "dockerfile": "sha256:" + "d" * 64, "tags": NAME}
+def built(id: str = SITE, base: str = NGINX, tags: str = f"{NAME}:latest") -> Event:
+    members = {"image": id, "base": base, "dockerfile": "sha256:" + "d" * 64, "tags": tags}
     return Event("image", "build", id, members)
 
 

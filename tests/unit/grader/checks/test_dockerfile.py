@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from grader.checks import dockerfile
 
 from ..helpers import (
@@ -40,9 +42,14 @@ def test_nothing_done() -> None:
     assert "Write a Dockerfile" in hint(FakeEvidence())
 
 
-def test_built_under_another_name() -> None:
-    """Is one told of the name if an image was built without it?"""
-    assert "-t" in hint(complete(images=(site(tags=("other:latest",)), nginx())))
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [("", "-t"), ("site:latest", "-t"), ("lesson:latest", "Write a Dockerfile")],
+)
+def test_built_under_another_name(tags: str, told: str) -> None:
+    """Is one told of the name if an image was built without it, but not of other lessons' builds?"""
+    events = (pulled(), built(tags=tags))
+    assert told in hint(complete(events=events, images=(site(tags=("other:latest",)), nginx())))
 
 
 def test_tagged_image_was_not_built() -> None:

@@ -1,0 +1,103 @@
+"""Submissions that are damaged, slow, or odd, and what cannot be graded at all."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+from .submissions import NAME, answers, grade, grade_id, hand_in
+
+
+def outputs(file: Path) -> dict[str, list[str]]:
+    """The outputs of the graded cells of a replayed notebook."""
+    cells = nbformat.read(file, as_version=4).cells
+    return {
+        grade_id(cell): [output["data"]["text/plain"] for output in cell.outputs]
+        for cell in cells
+        if grade_id(cell).startswith("grade-")
+    }
+
+
+def test_damaged_cells(catalog: Path, tmp_path: Path) -> None:
+    """Are missing, doubled, altered and additional graded cells handled, each result written once?"""
+    notebook = answers()
+    notebook.cells = [
+        cell for cell in notebook.cells if grade_id(cell) not in ("setup", "grade-run")
+    ]
+    for cell in notebook.cells:
+        if grade_id(cell) == "grade-build":
+            cell.source = "print(4)"
+    doubled = [copy.deepcopy(cell) for cell in notebook.cells if cell.id == "grade-build"]
+    doubled[0].id = "doubled"
+    own = {"grade": True, "grade_id": "mine", "points": 99}
+    invented = new_code_cell("99", metadata={"nbgrader": own})
+    notebook.cells = [*doubled, *notebook.cells, invented]
+    written = tmp_path / "out.ipynb"
+    graded = grade(
+        hand_in(tmp_path, notebook), catalog, "--assignment", NAME, "--output", str(written)
+    )
+    assert graded.points == {"build": 4, "run": 0, "push": 3}
+    assert "missing from the notebook" in graded.report["tasks"][1]["hint"]
+    assert graded.report["max_score"] == 10
+    assert outputs(written) == {"grade-build": ["4"], "grade-push": ["3"]}
+
+
+def test_slow_and_failing_cells(catalog: Path, tmp_path: Path) -> None:
+    """Is an endless loop stopped, and told apart from an error and a kernel that ended?"""
+    notebook = answers(
+        page=["while True: pass", "raise RuntimeError('my secret')"],
+        dockerfile="",
+        build="1 / 0",
+        run="import os; os._exit(3)",
+        push="!docker push {account}/site",
+    )
+    graded = grade(
+        hand_in(tmp_path, notebook), catalog, "--assignment", NAME, "--cell-timeout", "4"
+    )
+    assert graded.report["score"] == 0
+    assert graded.failed["4"] == "TimeoutError"
+    assert graded.failed["5"] == "RuntimeError"
+    assert graded.failed["build"] == "ZeroDivisionError"
+    assert graded.failed["run"] == "DeadKernelError"
+    assert graded.failed["push"] == "NotRun"
+    assert "my secret" not in graded.out + graded.err
+
+
+def test_time_for_the_whole(catalog: Path, tmp_path: Path) -> None:
+    """Does a submission end when its time is up, and is what stands after that not run?"""
+    notebook = answers(build=["import time; time.sleep(100)", "more()"])
+    graded = grade(hand_in(tmp_path, notebook), catalog, "--assignment", NAME, "--timeout", "3")
+    assert graded.points == {"build": 0, "run": 0, "push": 0}
+    assert (graded.failed["build"], graded.failed["push"]) == ("TimeoutError", "NotRun")
+    assert graded.report["seconds"] < 40
+
+
+def test_nothing_secret_is_recorded(catalog: Path, tmp_path: Path) -> None:
+    """Is a password that was typed nowhere in what the grader says?"""
+    secret = "hunter2-typed"
+    notebook = answers(
+        dockerfile="",
+        build="",
+        run=(
+            "import subprocess\n"
+            f"subprocess.run(['docker', 'login', '-u', account, '-p', '{secret}'], check=True)"
+        ),
+        push=f"!echo {secret} | docker login -u {{account}} --password-stdin",
+    )
+    graded = grade(hand_in(tmp_path, notebook), catalog)
+    assert graded.failed["run"] == "CalledProcessError"
+    assert secret not in graded.out + graded.err
+
+
+def test_no_engine(catalog: Path, tmp_path: Path) -> None:
+    """Is it said why, with nothing left behind, if no engine can be started to grade with?"""
+    long = tmp_path / ("x" * 90) / ("y" * 60)
+    long.mkdir(parents=True)
+    graded = grade(hand_in(tmp_path, answers()), catalog, TMPDIR=str(long))
+    assert (graded.code, graded.out) == (2, "")
+    assert "no engine could be started" in graded.err and "socket path" in graded.err
+    assert "Traceback" not in graded.err
+    assert list(long.iterdir()) == []
