@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import docker
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -30,6 +37,16 @@ def widget(page: Page) -> Locator:
     return page.locator(".lab-layers").first
 
 
+def draw(page: Page, lab: RunningLab) -> None:
+    """Run the lesson's first two cells, a known state and the picture, with both images there."""
+    client = docker.DockerClient(base_url=lab.docker_host)
+    for name in ("nginx", "debian"):
+        client.images.pull(name, "latest")
+    client.close()
+    run_cell(page, "from lab.widgets import")
+    run_cell(page, 'Layers("nginx", "debian")')
+
+
 def container(page: Page, name: str) -> Locator:
     """The block of a container in the picture."""
     return (
@@ -40,7 +57,7 @@ def container(page: Page, name: str) -> Locator:
 
 
 def layer(page: Page, number: int) -> Locator:
-    return widget(page).locator(".lab-layer").filter(has_text=f"layer {number}").first
+    return widget(page).locator("button.lab-layer").filter(has_text=f"layer {number}").first
 
 
 def test_newcomer_runs_the_lesson_to_its_end(
@@ -62,8 +79,7 @@ def test_newcomer_runs_the_lesson_to_its_end(
 def test_picture_follows_a_terminal(page: Page, lab: RunningLab, screenshots: Path) -> None:
     """Does the picture show what is typed in a terminal: a container, a file in it, its end?"""
     open_notebook(page, lab.address(LESSON))
-    run_cell(page, "docker rm -f web")
-    run_cell(page, 'Layers("nginx", "debian")')
+    draw(page, lab)
     open_terminal(page)
     page.keyboard.type("docker run -d -p 8080:80 --name web nginx\n")
     expect(container(page, "web")).to_contain_text("running", timeout=20_000)
@@ -101,7 +117,7 @@ def test_layers_are_explored_with_the_keyboard(
 ) -> None:
     """Can a layer be chosen by keys alone, and does it tell its files, sharers and command?"""
     open_notebook(page, lab.address(LESSON))
-    run_cell(page, 'Layers("nginx", "debian")')
+    draw(page, lab)
     expect(layer(page, 4)).to_be_visible(timeout=20_000)
     layer(page, 4).focus()
     page.keyboard.press("ArrowDown")
@@ -122,12 +138,12 @@ def test_dark_theme_and_korean(page: Page, lab: RunningLab, screenshots: Path) -
     choose_theme(lab, "JupyterLab Dark")
     try:
         open_notebook(page, lab.address(LESSON_KO))
-        run_cell(page, 'Layers("nginx", "debian")')
+        draw(page, lab)
         expect(widget(page)).to_contain_text("읽기 전용")
         expect(widget(page)).to_contain_text("공유")
         colour = widget(page).evaluate("(element) => getComputedStyle(element).backgroundColor")
         assert max(map(int, colour[colour.index("(") + 1 : -1].split(",")[:3])) < 90
-        widget(page).locator(".lab-layer.lab-shared").click()
+        widget(page).locator("button.lab-shared").click()
         expect(widget(page).locator(".lab-changes")).to_be_visible(timeout=20_000)
         widget(page).screenshot(path=screenshots / "layers-dark-ko.png")
     finally:
@@ -138,7 +154,7 @@ def test_narrow_window(page: Page, lab: RunningLab, screenshots: Path) -> None:
     """Is the picture usable in a narrow window: nothing of the page's body scrolls sideways?"""
     page.set_viewport_size({"width": 640, "height": 1000})
     open_notebook(page, lab.address(LESSON))
-    run_cell(page, 'Layers("nginx", "debian")')
+    draw(page, lab)
     layer(page, 1).click()
     detail = widget(page).locator(".lab-detail")
     expect(detail).to_be_visible()
@@ -150,44 +166,74 @@ def test_narrow_window(page: Page, lab: RunningLab, screenshots: Path) -> None:
 
 
 def test_engine_restarts_under_the_picture(page: Page, lab: RunningLab) -> None:
-    """When the engine dies, does the lab start it again, and does the picture go on?"""
+    """When the engine is killed, does the lab start it again, and does the picture go on?"""
     open_notebook(page, lab.address(LESSON))
-    run_cell(page, 'Layers("nginx", "debian")')
+    draw(page, lab)
     expect(widget(page).locator(".lab-live")).to_contain_text("live", timeout=20_000)
-    kill_engine(lab)
-    expect(widget(page).locator(".lab-live")).not_to_have_attribute("data-state", "live")
+    killed = engine_pid(lab)
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: engine_pid(lab) not in (None, killed))
+    until(lambda: engine_status(lab)["state"] == "ready")
     expect(widget(page).locator(".lab-live")).to_have_attribute(
-        "data-state", "live", timeout=30_000
+        "data-state", "live", timeout=20_000
     )
-    run_cell(page, "docker run -d -p 8080:80")
+    ran = run_cell(page, "docker run -d -p 8080:80")
+    expect(ran).not_to_contain_text("Error")
     expect(container(page, "web")).to_contain_text("running", timeout=20_000)
-    run_cell(page, "docker rm -f web")
+    run_cell(page, "from lab.widgets import")
     expect(container(page, "web")).to_have_count(0)
     wait_idle(page)
 
 
+def test_only_who_has_the_token_may_ask(lab: RunningLab) -> None:
+    """Is the engine's status, like everything of the server, refused without the token?"""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(lab, "lab/engine", token="")
+    assert refused.value.code == 403
+
+
 def choose_theme(lab: RunningLab, theme: str) -> None:
     """Set JupyterLab's theme through its own settings."""
-    server = lab.url.partition("/lab")[0]
-    token = lab.url.partition("?token=")[2]
+    settings = {"raw": json.dumps({"theme": theme})}
+    ask(lab, "lab/api/settings/@jupyterlab/apputils-extension:themes", body=settings)
+
+
+def engine_status(lab: RunningLab) -> dict[str, str]:
+    status: dict[str, str] = json.loads(ask(lab, "lab/engine"))
+    return status
+
+
+def ask(lab: RunningLab, path: str, token: str | None = None, body: Any = None) -> bytes:
+    """Ask the Jupyter server, with the printed token unless another is given; PUT if there is a body."""
+    address, _, printed = lab.url.partition("?token=")
     request = urllib.request.Request(
-        f"{server}/lab/api/settings/@jupyterlab/apputils-extension:themes",
-        data=json.dumps({"raw": json.dumps({"theme": theme})}).encode(),
-        method="PUT",
-        headers={"Authorization": f"token {token}"},
+        f"{address.partition('/lab')[0]}/{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        method="GET" if body is None else "PUT",
+        headers={"Authorization": f"token {printed if token is None else token}"},
     )
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+        content: bytes = answer.read()
+    return content
 
 
-def kill_engine(lab: RunningLab) -> None:
-    """Kill the engine's launcher, a child of the Jupyter server, as the kernel would."""
-    import os
-    import signal
-
-    children = Path(f"/proc/{lab.process.pid}/task/{lab.process.pid}/children")
+def engine_pid(lab: RunningLab) -> int | None:
+    """Return the process of the engine's launcher, a child of the Jupyter server."""
     for thread in Path(f"/proc/{lab.process.pid}/task").iterdir():
         for pid in (thread / "children").read_text().split():
-            if b"lab.cli\0engine" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(int(pid), signal.SIGKILL)
-                return
-    raise AssertionError(f"no engine below {children}")
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if b"lab.cli\0engine" in command:
+                return int(pid)
+    return None
+
+
+def until(condition: Callable[[], bool], limit: float = 30.0) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
