@@ -6,6 +6,7 @@ Whoever keeps records owns its tables: it hands its `CREATE TABLE IF NOT EXISTS`
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,9 @@ from typing import Any
 class Database:
     """A SQLite file that several threads may use; statements are serialized by a lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve: int = 0) -> None:
+        """`reserve` bytes of the disk are taken at once, so that records can be written when it is
+        full: what frees it again must be recorded, too."""
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
@@ -25,6 +28,8 @@ class Database:
         # WAL with NORMAL survives the death of the process; only a power cut may lose the last
         # transactions, and never leaves the file damaged
         self._connection.execute("PRAGMA synchronous=NORMAL")
+        if reserve:
+            self._reserve(path, reserve)
 
     def define(self, schema: str) -> None:
         """Create tables; `schema` must be repeatable (`CREATE TABLE IF NOT EXISTS`)."""
@@ -57,6 +62,22 @@ class Database:
         """Return all rows of a SELECT."""
         with self._lock:
             return self._connection.execute(statement, parameters).fetchall()
+
+    def _reserve(self, path: Path, size: int) -> None:
+        """Make the log of writes as long as it may get; its unused end is no content to SQLite.
+
+        Once written to the file itself, the log is used again from its beginning, and is never
+        cut short while the file is open.  Source: SQLite's documentation, Write-Ahead Logging.
+        """
+        # the log does not exist before the first write
+        self._connection.execute("PRAGMA user_version = 1")
+        fd = os.open(f"{path}-wal", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError:
+            pass  # the disk is full already, or cannot do that
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         """Close the file; later calls raise sqlite3.ProgrammingError."""
