@@ -99,7 +99,9 @@ def _check_type(request: web.Request) -> None:
 
 def _map(text: str, what: str) -> dict[str, str | None]:
     """Return a JSON object of strings or nulls; empty for no text."""
-    value = _json(text, what) or {}
+    value = _json(text, what)
+    if value is None:
+        return {}
     if not isinstance(value, dict) or not all(
         item is None or isinstance(item, str) for item in value.values()
     ):
