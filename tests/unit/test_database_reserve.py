@@ -45,5 +45,6 @@ def test_what_was_written_survives_a_crash(tmp_path: Path) -> None:
     again = Database(crashed / "lab.db", RESERVE)
     assert count(again) == 50
     again.close()
-    assert count(plain := Database(tmp_path / "lab.db")) == 50
+    plain = Database(tmp_path / "lab.db")
+    assert count(plain) == 50
     plain.close()
