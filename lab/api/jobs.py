@@ -72,8 +72,12 @@ async def _while_wanted(request: web.Request, stream: JsonStream, task: asyncio.
         task.cancel()
         await asyncio.wait([task])
         raise
-    if not task.cancelled():
-        await task
+    try:
+        if not task.cancelled():
+            await task
+    finally:
+        # its error knows this frame: a circle that would keep what failed work had open
+        del task
 
 
 def _wait_for_room(stream: JsonStream) -> None:

@@ -46,6 +46,9 @@ class Workers:
             if not job.cancelled():
                 job.exception()  # nobody else asks for it
             raise
+        finally:
+            # its error knows this frame: a circle that would keep what failed calls had open
+            del job
 
     def close(self) -> None:
         """End the threads; what waits for one is not run any more."""
