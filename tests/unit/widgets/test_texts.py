@@ -1,0 +1,67 @@
+"""The table of texts, and the parts of the browser's side."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.widgets import assets, texts
+from lab.widgets.layers import Layers
+from lab.widgets.ports import PortLink
+
+TABLES = {"common": texts.COMMON, "layers": texts.LAYERS, "ports": texts.PORTS}
+STATIC = Path(assets.__file__).parent / "static"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_both_languages_say_the_same(name: str) -> None:
+    """Has each language every text, with the same places to fill in?"""
+    english, korean = TABLES[name]["en"], TABLES[name]["ko"]
+    assert english.keys() == korean.keys()
+    for key in english:
+        assert places(english[key]) == places(korean[key]), key
+
+
+def places(text: str) -> list[str]:
+    return sorted(re.findall(r"\{(\w+)\}", text))
+
+
+@pytest.mark.parametrize("widget", [Layers, PortLink])
+def test_every_text_that_is_asked_for_exists(widget: type) -> None:
+    """Does the table have each key that the script names?"""
+    known = widget.class_traits()["words"].default()["en"]  # type: ignore[attr-defined]
+    asked = set(re.findall(r"""\bsay\(\s*"(\w+)\"""", str(widget._esm)))  # type: ignore[attr-defined]
+    assert asked
+    assert asked <= set(known)
+
+
+def test_script_is_one_module() -> None:
+    """Is there one default export, no import, and no name declared twice?"""
+    script = str(Layers._esm)
+    assert script.count("export default") == 1
+    assert not re.search(r"^import\b", script, re.MULTILINE)
+    names = re.findall(r"^(?:function|class|const|let) (\w+)", script, re.MULTILINE)
+    assert len(names) == len(set(names))
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    """Do script and style load nothing from the network?"""
+    for path in STATIC.iterdir():
+        found = re.findall(r"https?://[^\s\"'`]+", path.read_text())
+        allowed = ("http://www.w3.org/2000/svg", "http://localhost:")
+        assert all(address.startswith(allowed) for address in found), path
+
+
+def test_files_stay_small() -> None:
+    """Is every part of the browser's side at most 300 lines?"""
+    assert all(len(path.read_text().splitlines()) <= 300 for path in STATIC.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("folder", "language"), [("/x/ko", "ko"), ("/x/en", ""), ("/home/ada", ""), ("/x/ko/y", "")]
+)
+def test_language_of_a_lesson(folder: str, language: str) -> None:
+    """Do the widgets of a Korean lesson speak Korean, and others JupyterLab's language?"""
+    assert texts.language_of_lesson(Path(folder)) == language
