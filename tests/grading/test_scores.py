@@ -37,21 +37,16 @@ FAKES = {
         ),
         "build": "!docker pull busybox && docker tag busybox nginx && docker build -t {account}/site .",
     },
-    "output printed": {
-        "build": "print('Successfully built 1f8bae3dfc84'); print(4)",
-        "run": "print('<h1>Hello</h1>'); 3",
-        "push": "print('latest: digest: sha256:91e8'); 3",
-    },
-    "the checker patched": {
+    "the checker patched, numbers printed": {
         "build": (
             "import grader.results, grader.learner\n"
             "grader.results.Task.evaluate = lambda self, evidence: self.max\n"
             "grader.learner.Exercise.grade = lambda self, task: 10\n"
             "import builtins; builtins.sum = lambda *a: 10\n"
-            "exercise.grade('build')"
+            "print('Successfully built 1f8bae3dfc84'); exercise.grade('build')"
         ),
-        "run": "exercise.grade('run')",
-        "push": "class Equal(float):\n    __eq__ = lambda *a: True\nEqual(10)",
+        "run": "class Equal(float):\n    __eq__ = lambda *a: True\nEqual(10)",
+        "push": "print('latest: digest: sha256:91e8'); 3",
     },
     "another engine in the socket's place": {
         "build": (
@@ -105,18 +100,24 @@ def test_all_done_in_korean_with_the_editor(catalog: Path, tmp_path: Path) -> No
 
 
 def test_half_done(catalog: Path, tmp_path: Path) -> None:
-    """Does one get the points for what was done: no label, no port, no login?"""
+    """Does one get the points for what was done: no label, no port, another build pushed?"""
     notebook = answers(
         dockerfile="%%writefile Dockerfile\nFROM nginx\nCOPY index.html /usr/share/nginx/html/",
+        build=[
+            "!docker build -t {account}/site . && docker push {account}/site",
+            LOGIN,
+            "!docker push {account}/site",
+            "!echo 'ENV AGAIN=1' >> Dockerfile && docker build -t {account}/site .",
+        ],
         run="!docker run -d {account}/site",
-        push="!docker push {account}/site",
+        push="",
     )
     graded = grade(hand_in(tmp_path, notebook), catalog)
     assert graded.points == {"build": 3, "run": 1, "push": 0}
     hints = {task["name"]: task["hint"] for task in graded.report["tasks"]}
     assert "LABEL author" in hints["build"]
     assert f"-p {STUDENT.port}:80" in hints["run"]
-    assert f"docker login -u {STUDENT.account}" in hints["push"]
+    assert "push again" in hints["push"]
 
 
 @pytest.mark.parametrize("fake", FAKES.values(), ids=FAKES)
@@ -124,13 +125,3 @@ def test_faked(fake: dict[str, str | list[str]], catalog: Path, tmp_path: Path) 
     """Is nothing given for what only looks like the work?"""
     graded = grade(hand_in(tmp_path, answers(**fake)), catalog)
     assert graded.report["score"] == 0, graded.out
-
-
-def test_pushed_before_the_last_build(catalog: Path, tmp_path: Path) -> None:
-    """Does the push of an earlier build not count, and is one told so?"""
-    notebook = answers(
-        push=[*PUSH, "!echo 'LABEL again=1' >> Dockerfile", "!docker build -t {account}/site ."]
-    )
-    graded = grade(hand_in(tmp_path, notebook), catalog)
-    assert graded.points["push"] == 0
-    assert "push again" in graded.report["tasks"][2]["hint"]
