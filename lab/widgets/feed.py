@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from docker import DockerClient
 from docker.errors import DockerException, NotFound
@@ -19,7 +19,8 @@ from requests import RequestException
 
 from lab.widgets import picture
 from lab.widgets.followers import Followers
-from lab.widgets.source import Json, Source
+from lab.widgets.source import Source
+from lab.widgets.streams import Json, Stream
 
 GONE = (DockerException, RequestException, OSError, ValueError)
 """What a conversation with an engine that ends can raise; ValueError: half a JSON text."""
@@ -59,7 +60,7 @@ class Feed:
         self._sink = sink
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._events: Any = None
+        self._events: Stream | None = None
         self._source: Source | None = None
         self._listener = threading.Thread(target=self._listen, name="lab-events", daemon=True)
 
@@ -69,8 +70,8 @@ class Feed:
 
     def stop(self) -> None:
         """Stop telling it; the threads end soon after."""
-        self._stopping.set()
         with self._lock:
+            self._stopping.set()
             events = self._events
         if events is not None:
             events.close()
@@ -106,22 +107,23 @@ class Feed:
     def _serve(self, source: Source) -> None:
         """Tell all that happens until the connection ends."""
         # first the stream, then the look: so nothing falls between them
-        events = source.events()
-        with self._lock:
-            self._events = events
-        self._source = source
-        self._sink.engine_answers(source.engine_name, source.has_extension)
-        refresher = Refresher(source, self._names, self._sink)
-        try:
-            for event in events:
+        with source.events() as events:
+            with self._lock:
+                self._events = events
                 if self._stopping.is_set():
-                    break
-                self._sink.hear(event)
-                if changes_picture(event):
-                    refresher.wake()
-        finally:
-            refresher.stop()
-            events.close()
+                    return
+            self._source = source
+            self._sink.engine_answers(source.engine_name, source.has_extension)
+            refresher = Refresher(source, self._names, self._sink)
+            try:
+                for event in events:
+                    if self._stopping.is_set():
+                        return
+                    self._sink.hear(event)
+                    if changes_picture(event):
+                        refresher.wake()
+            finally:
+                refresher.stop()
 
 
 class Refresher:

@@ -9,7 +9,8 @@ from docker.errors import DockerException, NotFound
 from requests import RequestException
 
 from lab.widgets import picture
-from lab.widgets.source import Following, Json, Source
+from lab.widgets.source import Following, Source
+from lab.widgets.streams import Json
 
 MAX_FOLLOWED = 8
 """How many containers, the latest ones, are followed at a time; of the others only events tell."""
@@ -80,13 +81,12 @@ class _Follower:
 
     def _run(self) -> None:
         try:
-            following = self._source.follow(self._container)
-            with self._lock:
-                self._following = following
-            for state in following:
-                if self._stopped:
-                    break
-                self._show(self._container, picture.written(state))
-            following.close()
+            with self._source.follow(self._container) as following:
+                with self._lock:
+                    self._following = following
+                for state in following if not self._stopped else ():
+                    if self._stopped:
+                        break
+                    self._show(self._container, picture.written(state))
         except (DockerException, RequestException, OSError, ValueError):
             pass  # the container or the engine is gone: others tell that

@@ -13,7 +13,7 @@ import traitlets
 from lab import connect
 from lab.widgets import assets, texts
 from lab.widgets.feed import Feed
-from lab.widgets.source import Json
+from lab.widgets.streams import Json
 
 FILES_LISTED = 400
 

@@ -6,20 +6,17 @@ Docker Engine) the same questions are answered from Docker's API as far as it go
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound, NotFound, create_api_error_from_http_exception
-from docker.types import CancellableStream
 from requests import HTTPError, Response
 
 from lab.widgets.history import Step, from_docker, from_extension
-
-Json = dict[str, Any]
+from lab.widgets.streams import Json, Stream
 
 _TIMEOUT = 10.0
 _DIFF_PAUSE = 3.0
@@ -27,7 +24,11 @@ _DIFF_PAUSE = 3.0
 
 
 class Following(Protocol):
-    """A stream of states; `close`, called from another thread, ends it."""
+    """States as they come, for one thread, in a `with` block; any thread may `close` it."""
+
+    def __enter__(self) -> Following: ...
+
+    def __exit__(self, *exception: object) -> None: ...
 
     def __iter__(self) -> Iterator[Json]: ...
 
@@ -88,9 +89,9 @@ class Source:
         changes = self._api.diff(container) or []
         return {"Size": None, "Changes": changes, "Truncated": False}
 
-    def events(self) -> CancellableStream:
-        """Return the engine's events from now on; it is closed from another thread."""
-        return self._api.events(decode=True)
+    def events(self) -> Stream:
+        """Return the engine's events from now on."""
+        return self._stream("/events")
 
     def follow(self, container: str) -> Following:
         """Tell what a container has changed, now and whenever it is something else.
@@ -99,11 +100,7 @@ class Source:
         """
         if not self.has_extension:
             return _Repeated(self, container)
-        url = f"/lab/v1/containers/{quote(container)}/changes/stream"
-        response = self._api.get(self._api.base_url + url, stream=True, timeout=(_TIMEOUT, None))
-        states = (json.loads(line) for line in _checked(response).iter_lines() if line)
-        following: Following = CancellableStream(states, response)
-        return following
+        return self._stream(f"/lab/v1/containers/{quote(container)}/changes/stream")
 
     def close(self) -> None:
         self._client.close()
@@ -114,6 +111,10 @@ class Source:
         except APIError:
             return False
         return True
+
+    def _stream(self, path: str) -> Stream:
+        address = self._api.base_url + path
+        return Stream(_checked(self._api.get(address, stream=True, timeout=(_TIMEOUT, None))))
 
     def _get(self, path: str) -> Json:
         response = self._api.get(self._api.base_url + path, timeout=_TIMEOUT)
@@ -128,6 +129,12 @@ class _Repeated:
         self._source = source
         self._container = container
         self._closed = threading.Event()
+
+    def __enter__(self) -> _Repeated:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def __iter__(self) -> Iterator[Json]:
         latest = None
@@ -149,5 +156,6 @@ def _checked(response: Response) -> Response:
     try:
         response.raise_for_status()
     except HTTPError as error:
+        response.close()
         create_api_error_from_http_exception(error)
     return response

@@ -16,6 +16,9 @@ from ..conftest import until
 
 LISTENING = 15.0
 
+# docker-py leaves the socket of a failed connection to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def layers(engine: EngineProcess) -> Iterator[Layers]:

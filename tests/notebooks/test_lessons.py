@@ -68,7 +68,7 @@ def output(notebook: Notebook, cell_id: str) -> str:
 def test_there_are_lessons_in_both_languages() -> None:
     """Has each lesson its twin?"""
     assert LESSONS
-    assert LESSONS == sorted(path.name for path in (NOTEBOOKS / "ko").glob("*.ipynb"))
+    assert sorted(path.name for path in (NOTEBOOKS / "ko").glob("*.ipynb")) == LESSONS
 
 
 @pytest.mark.parametrize("lesson", LESSONS)

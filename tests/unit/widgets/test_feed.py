@@ -23,6 +23,12 @@ class Following:
     def __init__(self) -> None:
         self.closed = threading.Event()
 
+    def __enter__(self) -> Following:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         yield {"Size": 1, "Changes": [], "Truncated": False}
         self.closed.wait()
