@@ -161,7 +161,8 @@ async def _pull(request: web.Request) -> web.StreamResponse:
         raise Unsupported("this engine does not have docker pull --all-tags yet; name a tag")
     if reference.familiar_name == "scratch":
         raise Forbidden("'scratch' is a reserved name")
-    platform = parse_platform(request.query.get("platform", ""))
+    wanted = request.query.get("platform", "")
+    platform = parse_platform(wanted) if wanted else None
     credentials = credentials_of(request)
 
     async def job(emit: Emit) -> None:

@@ -126,7 +126,7 @@ class BuildBackend:
             upper = parts.snapshots.upper(key)
             if _is_empty(upper):
                 return self._add(parent, change, None)
-            with parts.blobs.lease():
+            with parts.layers.lease():
                 written = write_layer(upper, parts.ids, parts.blobs)
                 with parts.layers.hold([chain_upon(below, written.diff_id)]):
                     parts.layers.freeze(key, written.diff_id, below)
@@ -139,7 +139,7 @@ class BuildBackend:
         upper = parts.snapshots.upper(container)
         if _is_empty(upper):
             return self._add(parent, change, None)
-        with parts.blobs.lease():
+        with parts.layers.lease():
             written = write_layer(upper, parts.ids, parts.blobs)
             with parts.layers.hold([chain_upon(below, written.diff_id)]):
                 # the container's own snapshot lies upon another one than the image's layers

@@ -23,11 +23,9 @@ from lab.engine.imports import Importer
 from lab.engine.layers import Layers
 from lab.engine.moments import parse_limit, parse_moment
 from lab.errors import Conflict, InvalidParameter, LabError, NotFound
-from lab.image import gc
 from lab.image.blobs import BlobStore
 from lab.image.store import Image, ImageStore
 from lab.journal import Journal
-from lab.oci.digest import Digest
 from lab.oci.image_config import History
 from lab.oci.reference import Reference
 
@@ -69,7 +67,6 @@ class Images:
         """`using` returns the containers that were made from the image with a given id."""
         self._store = store
         self._layers = layers
-        self._blobs = blobs
         self._journal = journal
         self._using = using
         self._lister = Lister(store, layers)
@@ -154,24 +151,20 @@ class Images:
         history.  Blocks while `stream` is read.  Raises BuildError for bad changes,
         InvalidParameter and UnsafePath for a bad archive; nothing is left then.
         """
-        try:
-            with self._blobs.lease():
-                image = self._importer.run(stream, message, changes)
-        except BaseException:
-            self.sweep()
-            raise
+        with self._layers.lease():
+            image = self._importer.run(stream, message, changes)
         if ref is not None:
             self.tag(image, ref)
         labels = image.config.config.labels
         log_image(self._journal, "import", str(image.id), str(image.id), labels)
         return image
 
-    def sweep(self) -> list[Digest]:
+    def sweep(self) -> None:
         """Delete blobs that no image needs any more; blocks while it reads manifests.
 
         Called after a removal, in any thread.
         """
-        return gc.collect(self._store, self._blobs)
+        self._layers.sweep()
 
     def _is_prunable(
         self, image: Image, filters: Filters, until: int | None, only_dangling: bool

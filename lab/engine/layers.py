@@ -1,4 +1,4 @@
-"""An image's layers as snapshots: unpacked once, shared by all images, gone with the last one.
+"""An image's layers, as snapshots and as blobs: shared by all images, gone with the last one.
 
 The committed snapshot of a layer is named by its chain id, so that it stands for the layer with
 everything below it.  Upon the topmost one comes, for each image, the layer of lab.engine.initlayer,
@@ -17,6 +17,7 @@ from lab.engine.initlayer import furnish
 from lab.engine.mounted import PREFIX
 from lab.errors import Conflict, NotFound
 from lab.ids import new_id
+from lab.image import gc
 from lab.image.blobs import BlobStore
 from lab.image.layer import apply_layer, decompress
 from lab.image.store import Image, ImageStore
@@ -73,6 +74,7 @@ class Layers:
         self._lock = threading.RLock()
         self._held: Counter[str] = Counter()
         self._turns: dict[str, _Turn] = {}
+        self.owes_sweep = False
 
     def has(self, chain: Digest) -> bool:
         """Return whether a layer, with all below it, is unpacked."""
@@ -180,6 +182,29 @@ class Layers:
                     gone.append(snapshot.key)
         return [Digest.parse(key) for key in gone if not key.endswith(_INIT)]
 
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Keep all blobs until an image has them; blocks at the end if a sweep is owed.
+
+        What a block that fails has stored is deleted.
+        """
+        try:
+            with self._blobs.lease():
+                yield
+        except BaseException:
+            self.owes_sweep = True
+            raise
+        finally:
+            if self.owes_sweep:
+                self.sweep()
+
+    def sweep(self) -> None:
+        """Delete blobs that no image needs; while somebody holds a lease, it is owed instead."""
+        with self._blobs.collecting() as is_free:
+            self.owes_sweep = not is_free
+            if is_free:
+                gc.collect(self._store, self._blobs)
+
     def recover(self) -> None:
         """Remove what an engine that ended unexpectedly left behind; called before all else."""
         for snapshot in list(self.snapshots.walk()):
@@ -188,6 +213,7 @@ class Layers:
         for place in self.scratch.glob(f"{PREFIX}*"):
             place.rmdir()
         self.collect()
+        self.sweep()
 
     def driver(self, config: ImageConfig) -> Json:
         """Return what `docker inspect` shows of the storage: Docker's name of it, and folders."""

@@ -15,7 +15,6 @@ from lab.engine.pushes import Push
 from lab.engine.registries import Registries
 from lab.engine.workers import Workers
 from lab.errors import Forbidden, InvalidParameter, NotFound
-from lab.image import gc
 from lab.image.blobs import BlobStore
 from lab.image.store import Image, ImageStore
 from lab.journal import Journal
@@ -58,8 +57,6 @@ class Transfer:
         self._registries = registries
         self._journal = journal
         self._turns = Turns()
-        self._leases = 0
-        self._leftovers = False
 
     async def pull(
         self,
@@ -90,6 +87,12 @@ class Transfer:
             await remote.close()
         what = "Downloaded newer image" if newer else "Image is up to date"
         progress.say(f"Status: {what} for {reference.familiar()}")
+        if platform is not None and not _is_for(image, platform):
+            own = f"{image.config.os}/{image.config.architecture}"
+            progress.say(
+                f"WARNING: image with reference {reference.familiar_name} was found but does not"
+                f" match the specified platform: wanted {platform}, actual: {own}"
+            )
         self._log("pull", reference, digest, image)
         return image
 
@@ -106,7 +109,7 @@ class Transfer:
         wanted = self._to_push(reference)
         client = await self._registries.for_push(reference, credentials)
         try:
-            with self._stores.blobs.lease():
+            async with self._leased():
                 for name, image in wanted:
                     digest = await Push(self._stores, client, progress).run(name, image)
                     self._stores.images.set_digest(name, digest, image.id)
@@ -135,19 +138,17 @@ class Transfer:
 
     @asynccontextmanager
     async def _leased(self) -> AsyncIterator[None]:
-        """Keep all blobs meanwhile; what a failed pull fetched is deleted when none runs."""
-        self._leases += 1
+        """Keep all blobs meanwhile; what a failed pull fetched is deleted."""
+        layers = self._stores.layers
         try:
             with self._stores.blobs.lease():
                 yield
         except BaseException:
-            self._leftovers = True
+            layers.owes_sweep = True
             raise
         finally:
-            self._leases -= 1
-            if self._leftovers and not self._leases:
-                self._leftovers = False
-                await self._workers.run(gc.collect, self._stores.images, self._stores.blobs)
+            if layers.owes_sweep:
+                await self._workers.run(layers.sweep)
 
     def _name(self, reference: Reference, digest: Digest, image: Image) -> bool:
         """Give a pulled image its names; return whether the tag or digest is new for it."""
@@ -187,3 +188,8 @@ class Transfer:
         labels = image.config.config.labels
         name = reference.familiar_name
         log_image(self._journal, action, reference.familiar(), name, labels, **members)
+
+
+def _is_for(image: Image, platform: Platform) -> bool:
+    config = image.config
+    return (config.os, config.architecture) == (platform.os, platform.architecture)

@@ -216,3 +216,22 @@ def test_inspect_names_the_folders_of_the_layers(parts: Parts) -> None:
     assert driver["Name"] == "overlay2"
     assert (Path(driver["Data"]["UpperDir"]) / "app").exists()
     assert (Path(driver["Data"]["LowerDir"]) / "etc").is_dir()
+
+
+def test_a_sweep_waits_for_leases(parts: Parts) -> None:
+    """Are blobs kept while somebody may still want them, and deleted when that is over?"""
+    layer, _ = parts.layer(BASE)
+    with parts.layers.lease():
+        parts.layers.sweep()
+        assert parts.blobs.has(layer.digest)
+    assert not parts.blobs.has(layer.digest)
+
+
+def test_what_a_failed_lease_stored_is_deleted(parts: Parts) -> None:
+    """Does an error within a lease leave no blobs, and success all of them?"""
+    image = parts.image(BASE)
+    with pytest.raises(InvalidParameter), parts.layers.lease():
+        stored, _ = parts.layer({"other": b"other"})
+        raise InvalidParameter("given up")
+    assert not parts.blobs.has(stored.digest)
+    assert parts.blobs.has(image.layers[0].digest)
