@@ -8,16 +8,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
+import sqlite3
 import sys
 
 from aiohttp import web
 
 from lab.api.app import make_app
+from lab.api.errors import describe
 from lab.api.versions import ENGINE_VERSION
 from lab.config import EngineConfig
 from lab.engine.core import Engine
+from lab.errors import LabError
 from lab.kernel import malloc, syscalls
 from lab.kernel.flags import PR
 
@@ -41,9 +45,10 @@ async def serve(config: EngineConfig, spawner_fd: int) -> None:
     engine.link.ready()
     gc.collect()
     await stopped.wait()
-    await engine.stop()
+    await engine.stop_containers()
     for runner in (api, hub):
         await runner.cleanup()
+    await engine.close()
 
 
 async def _site(
@@ -60,11 +65,21 @@ async def _site(
 
 
 def main(config: str, spawner_fd: int) -> None:
-    """Run the engine; returns when it has been stopped."""
+    """Run the engine; returns when it has been stopped, and exits with 1 if it cannot start."""
     # containers' processes run beside this one: none may look into its memory or take its files
     syscalls.prctl(PR.SET_DUMPABLE, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    _allow_many_files()
     malloc.keep_small()
     logging.basicConfig(level=logging.WARNING, format="lab engine: %(message)s", stream=sys.stderr)
-    asyncio.run(serve(EngineConfig.from_json(config), spawner_fd))
+    try:
+        asyncio.run(serve(EngineConfig.from_json(config), spawner_fd))
+    except (LabError, OSError, sqlite3.Error) as error:
+        sys.exit(f"lab engine: {describe(error)}")
+
+
+def _allow_many_files() -> None:
+    """Use the whole hard limit: connections of published ports need two descriptors each."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -73,6 +73,13 @@ class MOUNT_ATTR(IntFlag):
     IDMAP = 0x100000
 
 
+class CLOSE_RANGE(IntFlag):
+    """Flags of close_range(2)."""
+
+    UNSHARE = 2
+    CLOEXEC = 4
+
+
 class PR(IntFlag):
     """Operations of prctl(2)."""
 

@@ -20,6 +20,7 @@ from lab.errors import SyscallError
 from lab.kernel.flags import (
     CAP_AMBIENT_CLEAR_ALL,
     CLONE,
+    CLOSE_RANGE,
     MNT,
     MOUNT_ATTR,
     MOVE_MOUNT,
@@ -42,7 +43,8 @@ _NUMBERS = {
     "x86_64": {"clone": 56, "pivot_root": 155, "capset": 126},
     "aarch64": {"clone": 220, "pivot_root": 41, "capset": 91},
 }.get(platform.machine(), {})
-_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_OPEN_TREE, _MOVE_MOUNT, _CLOSE_RANGE, _MOUNT_SETATTR = 428, 429, 436, 442
+_LAST_FD = (1 << 32) - 1
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -121,6 +123,12 @@ def move_mount(from_fd: int, from_path: Path, to_fd: int, to_path: Path, flags: 
         c_ulong(flags),
     )
     _check(result, "move_mount", from_fd=from_fd, to_fd=to_fd, to_path=to_path, flags=flags)
+
+
+def close_range(first: int, flags: CLOSE_RANGE, last: int = _LAST_FD) -> None:
+    """close_range(2), by default for `first` and all file descriptors after it."""
+    result = _libc.syscall(c_long(_CLOSE_RANGE), c_long(first), c_long(last), c_long(flags))
+    _check(result, "close_range", first=first, flags=flags)
 
 
 class _MountAttr(ctypes.Structure):

@@ -23,7 +23,7 @@ from lab.kernel import channel, syscalls
 from lab.kernel.flags import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR, OPEN_TREE
 from lab.sandbox import cgroup_tree, namespaces
 from lab.sandbox.base import Launch
-from lab.sandbox.ids import plan_ids
+from lab.sandbox.ids import IdPlan, plan_ids
 
 STOP_LIMIT = 20.0
 """Seconds that the daemon has to stop its containers before everything is killed."""
@@ -37,11 +37,16 @@ class Launcher:
         self._say = say
         self._idmap_fd: int | None = None
         self._kill_at: float | None = None
+        self._ready = False
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> int:
-        """Start the sandbox, serve it until it ends, and return the daemon's exit code."""
+        """Start the sandbox, serve it until it is asked to stop, and return the exit code.
+
+        Raises LabError if the engine ends by itself.
+        """
         launch = self._launch
+        _fill_standard_fds()
         with contextlib.ExitStack() as cleanup:
             root = _make_root(launch.root)
             cleanup.callback(os.close, lock_root(root))
@@ -53,48 +58,61 @@ class Launcher:
                 cleanup.callback(os.close, self._idmap_fd)
             listener = _listen(launch.socket)
             cleanup.callback(_remove_socket, launch.socket)
-            spawner, spawner_end = channel.pair()
-            daemon, daemon_end = channel.pair()
-            config = EngineConfig(
-                root=root,
-                catalog=launch.catalog,
-                sandbox="namespaces",
-                id_base=ids.container_base,
-                idmapped=self._idmap_fd is not None,
-                listen_fd=listener.fileno(),
-                launcher_fd=daemon_end.fileno(),
-                cgroups=cgroups.hierarchies,
-            )
-            pid = namespaces.spawn(
-                ids,
-                spawner_end.fileno(),
-                [listener.fileno(), daemon_end.fileno()],
-                namespaces.daemon_argv(config.to_json()),
-            )
-            cleanup.callback(_end, pid)
-            for each in (spawner_end, daemon_end, listener):
-                each.close()
-            return self._serve(pid, spawner, daemon)
+            sandbox, spawner, daemon = self._start(root, ids, listener, cgroups.hierarchies)
+            cleanup.callback(_end, sandbox)
+            return self._serve(sandbox, spawner, daemon)
 
-    def _serve(self, pid: int, spawner: socket.socket, daemon: socket.socket) -> int:
+    def _start(
+        self, root: Path, ids: IdPlan, listener: socket.socket, cgroups: dict[str, str]
+    ) -> tuple[int, socket.socket, socket.socket]:
+        """Start the sandbox; return its pidfd, and the channels to spawner and daemon."""
+        spawner, spawner_end = channel.pair()
+        daemon, daemon_end = channel.pair()
+        config = EngineConfig(
+            root=root,
+            catalog=self._launch.catalog,
+            sandbox="namespaces",
+            id_base=ids.container_base,
+            idmapped=self._idmap_fd is not None,
+            listen_fd=listener.fileno(),
+            launcher_fd=daemon_end.fileno(),
+            cgroups=cgroups,
+        )
+        wake = _catch_signals()
+        pid = namespaces.spawn(
+            ids,
+            spawner_end.fileno(),
+            [listener.fileno(), daemon_end.fileno()],
+            namespaces.daemon_argv(config.to_json()),
+        )
+        sandbox = os.pidfd_open(pid)
+        for each in (spawner_end, daemon_end, listener):
+            each.close()
+        self._watch(wake, lambda: self._on_signals(os.read(wake, 4096), sandbox, daemon))
+        return sandbox, spawner, daemon
+
+    def _serve(self, sandbox: int, spawner: socket.socket, daemon: socket.socket) -> int:
         self._watch(spawner, lambda: self._answer(spawner))
         self._watch(daemon, lambda: self._answer(daemon))
-        wake, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
-        self._watch(wake, lambda: self._on_signals(os.read(wake, 4096), pid, daemon))
         if self._launch.until is not None:
-            self._watch(self._launch.until, lambda: self._on_starter_gone(pid, daemon))
+            self._watch(self._launch.until, lambda: self._on_starter_gone(sandbox, daemon))
         while True:
             for key, _ in self._selector.select(self._time_left()):
                 key.data()
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                return code if code >= 0 else 128 - code
+            ended = os.waitid(os.P_PIDFD, sandbox, os.WEXITED | os.WNOHANG)
+            if ended is not None:
+                return self._exit_code(ended)
             if self._kill_at is not None and time.monotonic() >= self._kill_at:
-                os.kill(pid, signal.SIGKILL)
+                signal.pidfd_send_signal(sandbox, signal.SIGKILL)
+                self._kill_at = time.monotonic() + 1.0
+
+    def _exit_code(self, ended: os.waitid_result) -> int:
+        killed = ended.si_code != os.CLD_EXITED
+        if self._kill_at is None:
+            how = f"signal {ended.si_status}" if killed else f"exit code {ended.si_status}"
+            when = "ended unexpectedly" if self._ready else "ended before it could answer"
+            raise LabError(f"the engine {when} ({how})")
+        return 128 + ended.si_status if killed else ended.si_status
 
     def _watch(self, source: socket.socket | int, action: Callable[[], None]) -> None:
         self._selector.register(source, selectors.EVENT_READ, action)
@@ -102,39 +120,52 @@ class Launcher:
     def _time_left(self) -> float | None:
         return None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
 
-    def _on_signals(self, numbers: bytes, pid: int, daemon: socket.socket) -> None:
+    def _on_signals(self, numbers: bytes, sandbox: int, daemon: socket.socket) -> None:
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
-            self._stop(pid, daemon)
+            self._stop(sandbox, daemon)
 
-    def _on_starter_gone(self, pid: int, daemon: socket.socket) -> None:
+    def _on_starter_gone(self, sandbox: int, daemon: socket.socket) -> None:
         assert self._launch.until is not None
-        if not os.read(self._launch.until, 4096):
-            self._selector.unregister(self._launch.until)
-            self._stop(pid, daemon)
+        with contextlib.suppress(OSError):
+            if os.read(self._launch.until, 4096):
+                return
+        self._selector.unregister(self._launch.until)
+        self._stop(sandbox, daemon)
 
-    def _stop(self, pid: int, daemon: socket.socket) -> None:
+    def _stop(self, sandbox: int, daemon: socket.socket) -> None:
         """Ask the daemon to stop; asked a second time, end everything at once."""
         if self._kill_at is not None:
-            os.kill(pid, signal.SIGKILL)
+            self._kill_at = time.monotonic()
             return
         self._kill_at = time.monotonic() + STOP_LIMIT
         with contextlib.suppress(OSError):
             channel.send(daemon, {"op": "stop"})
 
     def _answer(self, source: socket.socket) -> None:
-        received = channel.receive(source)
+        try:
+            received = channel.receive(source)
+        except ValueError:
+            return
+        except OSError:
+            received = None
         if received is None:
             self._selector.unregister(source)
             return
         message, fds = received
+        # without its descriptors there is nobody to answer, who then sees the channel end
+        with contextlib.suppress(LookupError, TypeError, OSError):
+            self._perform(message, fds)
+        channel.close_all(fds)
+
+    def _perform(self, message: channel.Message, fds: list[int]) -> None:
         operation = message["op"]
         if operation == "ready":
+            self._ready = True
             self._say("ready")
         elif operation == "idmap":
             self._reply(fds[1], self._show_mapped(fds[0]))
         elif operation == "can_idmap":
             self._reply(fds[0], self._can_map(message["path"]))
-        channel.close_all(fds)
 
     def _reply(self, fd: int, refusal: str) -> None:
         with socket.socket(fileno=os.dup(fd)) as sender, contextlib.suppress(OSError):
@@ -167,19 +198,43 @@ class Launcher:
         return refusal
 
 
+def _fill_standard_fds() -> None:
+    """Open /dev/null where standard input, output or error are closed.
+
+    Their numbers would be given to something else, which every process of the sandbox would then
+    take for a place to write messages to.
+    """
+    while (fd := os.open("/dev/null", os.O_RDWR)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def _catch_signals() -> int:
+    """Return a descriptor on which the numbers of signals arrive."""
+    wake, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+    return wake
+
+
 def _make_root(root: Path) -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         return root.resolve()
     except OSError as error:
-        raise InvalidParameter(
-            f"cannot use {root} for the engine's state: {error.strerror}"
-        ) from None
+        raise _unusable(root, error) from None
 
 
 def lock_root(root: Path) -> int:
-    """Return a descriptor that holds the folder's lock; Conflict if an engine runs on it."""
-    fd = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Return a descriptor that holds the folder's lock; Conflict if an engine runs on it.
+
+    Raises InvalidParameter if the folder cannot be written to.
+    """
+    try:
+        fd = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(root, error) from None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -191,23 +246,28 @@ def lock_root(root: Path) -> int:
     return fd
 
 
+def _unusable(root: Path, error: OSError) -> InvalidParameter:
+    return InvalidParameter(f"cannot use {root} for the engine's state: {error.strerror}")
+
+
 def _listen(path: Path) -> socket.socket:
     """Bind the engine's socket, for its owner only; a stale one is replaced, a live one refused."""
     path = check_socket_path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with socket.socket(socket.AF_UNIX) as probe:
-        if path.exists() and probe.connect_ex(str(path)) == 0:
-            raise Conflict(f"something already listens on {path}")
-    _remove_socket(path)
     listener = socket.socket(socket.AF_UNIX)
     umask = os.umask(0o177)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise Conflict(f"something already listens on {path}")
+        _remove_socket(path)
         listener.bind(str(path))
+        listener.listen(128)
     except OSError as error:
+        listener.close()
         raise LabError(f"cannot listen on {path}: {error.strerror}") from None
     finally:
         os.umask(umask)
-    listener.listen(128)
     return listener
 
 
@@ -216,8 +276,9 @@ def _remove_socket(path: Path) -> None:
         path.unlink()
 
 
-def _end(pid: int) -> None:
+def _end(sandbox: int) -> None:
     """Make sure that the sandbox is gone before its folders and locks are given up."""
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        signal.pidfd_send_signal(sandbox, signal.SIGKILL)
+        os.waitid(os.P_PIDFD, sandbox, os.WEXITED)
+    os.close(sandbox)

@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.config import child_environ
 from lab.errors import SandboxUnavailable, SyscallError
 from lab.kernel import syscalls
-from lab.kernel.flags import CLONE
+from lab.kernel.flags import AT_FDCWD, CLONE, CLOSE_RANGE, MOUNT_ATTR, MS
 from lab.kernel.idmap import CONTAINER_IDS
 from lab.sandbox.ids import IdPlan
 
@@ -103,11 +103,13 @@ def _become_spawner(
         os.close(go)
         if os.read(gate, 1) != b"g":
             os._exit(1)
-        os.close(gate)
         # the terminal's Ctrl-C is for the launcher alone
         os.setsid()
+        # what whoever started the lab had open must not reach a container
+        syscalls.close_range(3, CLOSE_RANGE.CLOEXEC)
         for fd in (launcher_fd, *daemon_fds):
             os.set_inheritable(fd, True)
+        _protect_interpreter()
         listed = ",".join(map(str, daemon_fds))
         argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, package_parent()]
         os.execve(argv[0], [*argv, str(launcher_fd), listed, *daemon], child_environ())
@@ -115,3 +117,15 @@ def _become_spawner(
         os.write(2, f"lab: the sandbox could not start: {error}\n".encode())
     finally:
         os._exit(1)
+
+
+def _protect_interpreter() -> None:
+    """Make the file of this interpreter read-only in the sandbox's mount namespace.
+
+    A container's first process is this interpreter until it becomes the container's program. If
+    that is a script for `/proc/self/exe`, the image's own loader runs with the interpreter's file
+    at hand, which may belong to the very user that a container's root is.
+    """
+    path = os.path.realpath(sys.executable)
+    syscalls.mount(path, path, None, MS.BIND)
+    syscalls.mount_setattr(AT_FDCWD, path, 0, MOUNT_ATTR.RDONLY)
