@@ -19,7 +19,7 @@ from lab.kernel import syscalls, veth
 from lab.kernel.flags import CLONE, PR
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Spec
-from lab.runtime import namespaces, process, rootfs, sync
+from lab.runtime import binds, namespaces, process, rootfs, sync
 
 _INSIDE = ("/dev", "/proc", "/sys")
 """Binds below these are attached by init, after it has mounted its own file systems there."""
@@ -59,7 +59,7 @@ class Request:
             idmapped=message["idmapped"],
             hidden=message["hidden"],
             stdio=fds,
-            seccomp=filters.get(message["seccomp"]),
+            seccomp=filter_of(message, filters),
             launcher=launcher,
         )
 
@@ -75,11 +75,13 @@ def set_up(request: Request, report: int) -> None:
     syscalls.unshare(CLONE.NEWNS)
     rootfs.mount_layers(request.layers, request.base, f"{request.bundle}/{spec.root}")
     late = _attach_binds(request, spec)
+    process.check_stdio(spec.process, request.stdio)
     # the container's root owns its pipes, so that init can hand them on to the user
     process.own_pipes(request.stdio, request.ids.to_sandbox(0))
     gate, go = os.pipe()
     # /proc/PID/uid_map belongs to the process's user only while it is dumpable
     syscalls.prctl(PR.SET_DUMPABLE, 1)
+    process.adjust_oom_score(spec.process)
     pid = syscalls.clone(namespaces.flags_of(spec.linux.namespaces))
     if pid == 0:
         os.close(go)
@@ -87,7 +89,19 @@ def set_up(request: Request, report: int) -> None:
     namespaces.write_id_maps(pid, request.ids.base, request.ids.size)
     sync.report(report, pid=pid)
     _connect(request.endpoints, pid)
+    sync.report(report, go=True)
     os.write(go, sync.GO)
+
+
+def filter_of(message: dict[str, Any], filters: dict[str, bytes]) -> bytes | None:
+    """Return the seccomp program that a message names, None if it names none.
+
+    Raises StartError for one that is not there: nothing may run unfiltered by mistake.
+    """
+    key = message["seccomp"]
+    if key and key not in filters:
+        raise StartError("the seccomp filter of this container is missing")
+    return filters[key] if key else None
 
 
 def join_cgroups(files: list[str]) -> None:
@@ -101,7 +115,8 @@ def join_cgroups(files: list[str]) -> None:
             file.write("0")
 
 
-def _attach_binds(request: Request, spec: Spec) -> list[tuple[int, Mount]]:
+def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
+    """Attach the binds; return those that init is to place, and where they are until then."""
     owner = request.ids.to_sandbox(0)
     own: list[Mount] = []
     foreign: list[Mount] = []
@@ -109,22 +124,22 @@ def _attach_binds(request: Request, spec: Spec) -> list[tuple[int, Mount]]:
         if mount.type == "bind":
             own_file = mount.source.startswith(f"{request.bundle}/")
             (own if own_file else foreign).append(mount)
-    trees = [(rootfs.open_source(mount), mount) for mount in own]
+    trees = [(binds.open_source(mount), mount) for mount in own]
     # from here on nothing of the engine's state can be opened by path
     for path in request.hidden:
-        rootfs.hide(path)
+        binds.hide(path)
     for mount in foreign:
-        tree = rootfs.open_source(mount)
+        tree = binds.open_source(mount)
         if request.idmapped and "idmap" in mount.options:
-            rootfs.map_ids(tree, request.launcher)
+            binds.map_ids(tree, request.launcher)
         trees.append((tree, mount))
     late = []
     for tree, mount in trees:
         if mount.destination.startswith(tuple(f"{top}/" for top in _INSIDE)):
             late.append((tree, mount))
         else:
-            rootfs.attach(tree, mount, owner)
-    return late
+            binds.attach(tree, mount, owner)
+    return binds.stage(late, request.hidden[0])
 
 
 def _connect(endpoints: list[dict[str, Any]], pid: int) -> None:
@@ -138,11 +153,13 @@ def _connect(endpoints: list[dict[str, Any]], pid: int) -> None:
         os.close(fd)
 
 
-def _init(spec: Spec, request: Request, late: list[tuple[int, Mount]], gate: int) -> None:
+def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int) -> None:
     if os.read(gate, 1) != sync.GO:
         # the set-up has failed, and has reported why
         os._exit(127)
     os.close(gate)
+    # while this is still the sandbox's root, who may go there
+    trees = [(binds.take(path), mount) for path, mount in late]
     os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
@@ -152,8 +169,8 @@ def _init(spec: Spec, request: Request, late: list[tuple[int, Mount]], gate: int
     os.umask(0)
     rootfs.enter_root(spec.root_readonly)
     rootfs.mount_virtual(spec.mounts)
-    for tree, mount in late:
-        rootfs.attach(tree, mount, 0)
+    for tree, mount in trees:
+        binds.place(tree, mount)
     os.umask(0o022)
     _name_host(spec)
     if spec.process.terminal:
@@ -167,7 +184,11 @@ def _init(spec: Spec, request: Request, late: list[tuple[int, Mount]], gate: int
 
 def _name_host(spec: Spec) -> None:
     if "uts" in spec.linux.namespaces:
-        socket.sethostname(spec.hostname)
+        try:
+            socket.sethostname(spec.hostname)
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise StartError(f"error during container init: sethostname: {reason}") from None
         if spec.domainname:
             syscalls.setdomainname(spec.domainname)
     for name, value in spec.linux.sysctl.items():

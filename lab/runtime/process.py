@@ -57,6 +57,26 @@ def own_pipes(fds: list[int], owner: int) -> None:
             os.fchown(fd, owner, owner)
 
 
+def check_stdio(process: Process, fds: list[int]) -> None:
+    """Raise StartError unless the descriptors for standard input, output and error are all there.
+
+    Without them the program would get those of the sandbox's first process.
+    """
+    if len(fds) != (1 if process.terminal else 3):
+        raise StartError("standard input, output and error did not arrive")
+
+
+def adjust_oom_score(process: Process) -> None:
+    """Tell the kernel how gladly to kill this process, and those forked from it, for memory."""
+    if process.oom_score_adj:
+        try:
+            with open("/proc/self/oom_score_adj", "w") as file:
+                file.write(str(process.oom_score_adj))
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise StartError(f"write /proc/self/oom_score_adj: {reason}") from None
+
+
 def use_stdio(fds: list[int]) -> None:
     """Make three descriptors standard input, output and error."""
     for number, fd in enumerate(fds):
@@ -75,7 +95,6 @@ def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
     env = dict(entry.partition("=")[::2] for entry in process.env)
     if not env.get("HOME"):
         env["HOME"] = user.home
-    program = find_program(process.args[0], env.get("PATH", _DEFAULT_PATH), user.uid == 0)
     _apply_limits(process)
     _default_signals()
     last = capabilities.last_capability()
@@ -87,6 +106,8 @@ def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
         # still privileged here: without no_new_privs only a privileged process may filter itself
         syscalls.seccomp_load(seccomp)
     capabilities.become(user.uid, user.gid, user.groups, mask)
+    # as the user, who may not be allowed to go everywhere
+    program = find_program(process.args[0], env.get("PATH", _DEFAULT_PATH))
     try:
         os.execve(program, list(process.args), env)
     except OSError as error:
@@ -96,25 +117,21 @@ def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
         os._exit(_EXEC_FAILED)
 
 
-def find_program(name: str, path: str, as_root: bool) -> str:
+def find_program(name: str, path: str) -> str:
     """Return the file that `name` stands for, searched in `path` unless it has a slash.
 
     Raises StartError with runc's words, which the docker CLI turns into exit code 126 or 127.
     """
     if "/" in name:
-        return _check_program(name, as_root)
+        return _check_program(name)
     for folder in path.split(":"):
         candidate = os.path.join(folder or ".", name)
-        try:
-            mode = os.stat(candidate).st_mode
-        except OSError:
-            continue
-        if stat.S_ISREG(mode) and mode & 0o111:
+        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate
     raise StartError(f'exec: "{name}": executable file not found in $PATH', _NOT_FOUND)
 
 
-def _check_program(name: str, as_root: bool) -> str:
+def _check_program(name: str) -> str:
     try:
         mode = os.stat(name).st_mode
     except OSError as error:
@@ -123,7 +140,7 @@ def _check_program(name: str, as_root: bool) -> str:
         raise StartError(f'exec: "{name}": stat {name}: {reason}', code) from None
     if stat.S_ISDIR(mode):
         raise StartError(f'exec: "{name}": is a directory', _NOT_EXECUTABLE)
-    if not mode & 0o111 or not (as_root or os.access(name, os.X_OK)):
+    if not os.access(name, os.X_OK):
         raise StartError(f'exec: "{name}": permission denied', _NOT_EXECUTABLE)
     return name
 
@@ -138,7 +155,12 @@ def _own_stdio(uid: int) -> None:
 
 def _enter_folder(path: str, make: bool) -> None:
     if make:
-        os.makedirs(path, exist_ok=True)
+        try:
+            os.makedirs(path, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise StartError(f"Cannot mkdir: {path} is not a directory") from None
+        except OSError as error:
+            raise StartError(f"mkdir {path}: {(error.strerror or '').lower()}") from None
     try:
         os.chdir(path)
     except OSError as error:
@@ -150,11 +172,13 @@ def _enter_folder(path: str, make: bool) -> None:
 
 def _apply_limits(process: Process) -> None:
     for limit in process.rlimits:
-        number = getattr(resource, limit.type)
-        resource.setrlimit(number, (limit.soft, limit.hard))
-    if process.oom_score_adj:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(process.oom_score_adj))
+        number: int = getattr(resource, limit.type)
+        try:
+            resource.setrlimit(number, (limit.soft, limit.hard))
+        except (ValueError, OSError):
+            raise StartError(
+                f"error setting rlimit type {number}: operation not permitted"
+            ) from None
 
 
 def _default_signals() -> None:

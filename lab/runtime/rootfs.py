@@ -1,32 +1,19 @@
-"""What a container sees as its file tree: binds, pivot_root, /proc, /dev, /sys, veiled files.
+"""What a container sees as its file tree: layers, pivot_root, /proc, /dev, /sys, veiled files.
 
-The first half runs in the sandbox's user namespace, before the container's own exists: there the
-image's layers and the learner's folders can be reached.  The second half runs inside, where after
-pivot_root no path can lead out any more.  Source: OCI runtime-spec, config-linux.md, Default
-Filesystems and Devices.
+`mount_layers` runs in the sandbox's user namespace, before the container's own exists.  All else
+runs inside, where after pivot_root no path can lead out any more.  Source: OCI runtime-spec,
+config-linux.md, Default Filesystems and Devices.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import socket
 import stat
 
-from lab.errors import StartError, SyscallError
-from lab.kernel import channel, syscalls
-from lab.kernel.flags import (
-    AT_EMPTY_PATH,
-    AT_FDCWD,
-    AT_RECURSIVE,
-    MNT,
-    MOUNT_ATTR,
-    MOVE_MOUNT,
-    MS,
-    OPEN_TREE,
-)
-from lab.kernel.openat2 import Resolve, openat2
+from lab.errors import SyscallError
+from lab.kernel import syscalls
+from lab.kernel.flags import AT_FDCWD, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE
 from lab.oci.runtime_spec import Mount
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -69,55 +56,6 @@ def mount_layers(mounts: list[Mount], base: str, target: str) -> None:
         flags, data = split_options(entry.options)
         syscalls.mount(entry.source, target, entry.type or None, flags, data or None)
     os.chdir(target)
-
-
-def open_source(mount: Mount) -> int:
-    """Return a detached copy of the tree that a bind mount shows.
-
-    Magic links of /proc are not followed: through them a bind could reach what is hidden.
-    """
-    fd = _try_open("/", mount.source, os.O_PATH, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS)
-    if fd is None:
-        raise StartError(
-            f'invalid mount config for type "bind": bind source path does not exist: {mount.source}'
-        )
-    try:
-        flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_EMPTY_PATH
-        return syscalls.open_tree(fd, "", flags | OPEN_TREE.AT_RECURSIVE)
-    finally:
-        os.close(fd)
-
-
-def map_ids(tree: int, launcher: socket.socket) -> None:
-    """Have the launcher show `tree` with the container's ids, where the file system can do that.
-
-    Only the host's root may; where it cannot, the tree stays as it is (the engine has warned).
-    """
-    ours, theirs = channel.pair()
-    with ours:
-        channel.send(launcher, {"op": "idmap"}, [tree, theirs.fileno()])
-        theirs.close()
-        channel.receive(ours)
-
-
-def attach(tree: int, mount: Mount, owner: int) -> None:
-    """Attach a detached tree at the mount's place below the current folder, the container's root."""
-    is_folder = stat.S_ISDIR(os.fstat(tree).st_mode)
-    target = _make_target(mount.destination, is_folder, owner)
-    try:
-        syscalls.mount_setattr(
-            tree, "", AT_EMPTY_PATH | AT_RECURSIVE, _attributes(mount), propagation=MS.PRIVATE
-        )
-        both = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH
-        syscalls.move_mount(tree, "", target, "", both)
-    finally:
-        os.close(target)
-        os.close(tree)
-
-
-def hide(path: str) -> None:
-    """Cover a folder with an empty one, for this mount namespace and those copied from it."""
-    syscalls.mount("hidden", path, "tmpfs", MS.RDONLY | _VEIL, "size=4k,mode=000")
 
 
 def enter_root(readonly: bool) -> None:
@@ -167,65 +105,6 @@ def mask(paths: tuple[str, ...]) -> None:
             syscalls.mount("tmpfs", path, "tmpfs", MS.RDONLY | _VEIL, "size=4k")
         else:
             syscalls.mount("/dev/null", path, None, MS.BIND)
-
-
-def _attributes(mount: Mount) -> MOUNT_ATTR:
-    return MOUNT_ATTR.RDONLY if "ro" in mount.options else MOUNT_ATTR(0)
-
-
-def _make_target(destination: str, is_folder: bool, owner: int) -> int:
-    """Open the place of a mount in the container's root, and make it if it is not there.
-
-    Every step is resolved inside the root, so a link in the image cannot lead out of it.
-    """
-    path = destination.strip("/")
-    found = _try_open(".", path or ".", os.O_PATH)
-    if found is not None:
-        return found
-    parent = _make_folders(os.path.dirname(path), owner)
-    try:
-        name = os.path.basename(path)
-        if is_folder:
-            os.mkdir(name, 0o755, dir_fd=parent)
-        else:
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644, dir_fd=parent))
-        os.chown(name, owner, owner, dir_fd=parent, follow_symlinks=False)
-    finally:
-        os.close(parent)
-    return _open(".", path, os.O_PATH)
-
-
-def _make_folders(path: str, owner: int) -> int:
-    fd = os.open(".", os.O_PATH | os.O_DIRECTORY)
-    done = ""
-    for part in filter(None, path.split("/")):
-        done = f"{done}/{part}" if done else part
-        following = _try_open(".", done, os.O_PATH | os.O_DIRECTORY)
-        if following is None:
-            os.mkdir(part, 0o755, dir_fd=fd)
-            os.chown(part, owner, owner, dir_fd=fd)
-            following = _open(".", done, os.O_PATH | os.O_DIRECTORY)
-        os.close(fd)
-        fd = following
-    return fd
-
-
-def _open(root: str, path: str, flags: int, resolve: Resolve = Resolve.IN_ROOT) -> int:
-    """Open `path` with the folder `root` as "/": no link and no `..` leads out of it."""
-    dirfd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        return openat2(dirfd, os.fsencode(path), flags, 0, resolve)
-    finally:
-        os.close(dirfd)
-
-
-def _try_open(root: str, path: str, flags: int, resolve: Resolve = Resolve.IN_ROOT) -> int | None:
-    try:
-        return _open(root, path, flags, resolve)
-    except SyscallError as error:
-        if error.errno == errno.ENOENT:
-            return None
-        raise
 
 
 def _clone_device(name: str) -> int:

@@ -7,6 +7,8 @@ launcher or the daemon does.  Source: pid_namespaces(7).
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import os
 import select
@@ -34,7 +36,6 @@ class _Starting:
     """A container or exec between its fork and its execve."""
 
     id: str
-    report: int
     content: bytes = b""
 
 
@@ -66,10 +67,8 @@ class Spawner:
                 if fd == wake:
                     os.read(wake, 4096)
                 elif fd == self.daemon.fileno():
-                    received = channel.receive(self.daemon)
-                    if received is None:
+                    if not self._receive(poll):
                         return self._await_daemon()
-                    self._handle(*received, poll)
                 elif fd == self.launcher.fileno():
                     return 1
                 else:
@@ -78,33 +77,59 @@ class Spawner:
             if code is not None:
                 return code
 
+    def _receive(self, poll: select.poll) -> bool:
+        """Serve one request; return False when the daemon is gone."""
+        try:
+            received = channel.receive(self.daemon)
+        except ValueError:
+            return True
+        except OSError:
+            return False
+        if received is None:
+            return False
+        message, fds = received
+        try:
+            if channel.FDS_LOST in message:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            self._handle(message, fds, poll)
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            # whatever is wrong with one request, this process has all the others to serve
+            self._refuse(message, str(error) if isinstance(error, OSError) else repr(error))
+        finally:
+            channel.close_all(fds)
+        return True
+
     def _handle(self, message: dict[str, Any], fds: list[int], poll: select.poll) -> None:
         operation = message["op"]
         if operation in (sync.START, sync.EXEC):
             self._fork(message, fds, poll)
         elif operation == sync.FILTER:
-            with open(fds.pop(), "rb") as file:
-                self.filters[message["key"]] = file.read()
+            self.filters[message["key"]] = _content(fds[0])
+            self._send({"op": sync.FILTER, "id": message["id"]})
         elif operation == sync.SOCKETS:
             self._make_sockets(message)
-        channel.close_all(fds)
+        else:
+            raise ValueError(f"unknown operation {operation!r}")
+
+    def _refuse(self, message: dict[str, Any], text: str, code: int = 128) -> None:
+        answer = {"op": sync.FAILED, "id": message.get("id", ""), "message": text}
+        self._send({**answer, "exit_code": code})
 
     def _fork(self, message: dict[str, Any], fds: list[int], poll: select.poll) -> None:
+        start = _Starting(message["id"])
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             pid = os.fork()
-        except OSError as error:
+        except OSError:
             os.close(reader)
             os.close(writer)
-            text = f"fork: {error.strerror}"
-            self._send({"op": sync.FAILED, "id": message["id"], "message": text, "exit_code": 128})
-            return
+            raise
         if pid == 0:
             signal.set_wakeup_fd(-1)
             guarded_exit(lambda: self._child(message, fds, writer), writer)
         os.close(writer)
         self.helpers.add(pid)
-        self.starting[reader] = _Starting(message["id"], reader)
+        self.starting[reader] = start
         poll.register(reader, select.POLLIN)
 
     def _child(self, message: dict[str, Any], fds: list[int], report: int) -> None:
@@ -122,23 +147,32 @@ class Spawner:
         poll.unregister(fd)
         os.close(fd)
         del self.starting[fd]
-        outcome = sync.read_report(start.content)
-        pid = outcome.get("pid", 0)
-        if "error" in outcome or not pid:
-            text = outcome.get("error", "the container's set-up was killed")
-            code = outcome.get("exit_code", 128)
-            if pid and self.early.pop(pid, None) is None:
-                self.helpers.add(pid)
-            self._send({"op": sync.FAILED, "id": start.id, "message": text, "exit_code": code})
-            return
-        self._report_started(start.id, pid)
+        self._conclude(start.id, sync.read_report(start.content))
+        if not self.starting:
+            # what ended unasked for cannot be anybody's any more, and its pid will be used again
+            self.early.clear()
 
-    def _report_started(self, task: str, pid: int) -> None:
+    def _conclude(self, task: str, outcome: dict[str, Any]) -> None:
+        """Tell the daemon how a start has ended."""
+        pid = outcome.get("pid", 0)
+        if "error" not in outcome and not outcome.get("go"):
+            outcome["error"] = "the container's set-up was killed"
+        if "error" not in outcome:
+            try:
+                pidfds = _pidfds(pid)
+            except OSError as error:
+                # nobody could ever stop it
+                os.kill(pid, signal.SIGKILL)
+                outcome["error"] = f"pidfd_open: {error.strerror}"
+            else:
+                self._report_started(task, pid, pidfds)
+                return
+        if pid and self.early.pop(pid, None) is None:
+            self.helpers.add(pid)
+        self._refuse({"id": task}, outcome["error"], outcome.get("exit_code", 128))
+
+    def _report_started(self, task: str, pid: int, pidfds: list[int]) -> None:
         self.running[pid] = task
-        try:
-            pidfds = [os.pidfd_open(pid)]
-        except ProcessLookupError:
-            pidfds = []
         self._send({"op": sync.STARTED, "id": task, "pid": pid}, pidfds)
         channel.close_all(pidfds)
         if pid in self.early:
@@ -172,11 +206,10 @@ class Spawner:
 
     def _make_sockets(self, message: dict[str, Any]) -> None:
         kind = _SOCKET_KINDS[message["kind"]]
-        made = [socket.socket(*kind) for _ in range(message["count"])]
-        answer = {"op": sync.SOCKETS, "id": message["id"]}
-        self._send(answer, [each.fileno() for each in made])
-        for each in made:
-            each.close()
+        with contextlib.ExitStack() as made:
+            sockets = [made.enter_context(socket.socket(*kind)) for _ in range(message["count"])]
+            answer = {"op": sync.SOCKETS, "id": message["id"]}
+            self._send(answer, [each.fileno() for each in sockets])
 
     def _send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
         try:
@@ -184,6 +217,18 @@ class Spawner:
         except OSError:
             # the daemon is gone; the next round of the loop sees its end
             return
+
+
+def _content(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def _pidfds(pid: int) -> list[int]:
+    """Return a pidfd of a child; none if it has ended and been reaped."""
+    try:
+        return [os.pidfd_open(pid)]
+    except ProcessLookupError:
+        return []
 
 
 def main(launcher_fd: int, daemon_fds: list[int], argv: list[str]) -> None:

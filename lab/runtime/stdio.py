@@ -24,6 +24,8 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 
 _CHUNK = 65536
 _INPUT_LIMIT = 1 << 18
+_LAST_READS = 17
+"""As many reads empty a pipe of the largest size that users may give it, one MB.  Source: pipe(7)."""
 
 
 class Client(Protocol):
@@ -72,15 +74,17 @@ class Streams:
             self._console, theirs = channel.pair()
             self._child_fds = [theirs.detach()]
             return self._child_fds
+        # each is noted as soon as it is there, for `abandon` to close if there is no room for more
         if self.open_stdin:
             child_in, self._stdin = os.pipe2(os.O_CLOEXEC)
             os.set_blocking(self._stdin, False)
         else:
-            child_in = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        out, child_out = os.pipe2(os.O_CLOEXEC)
-        err, child_err = os.pipe2(os.O_CLOEXEC)
-        self._child_fds = [child_in, child_out, child_err]
-        self._readers = {out: STDOUT, err: STDERR}
+            child_in = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        self._child_fds = [child_in]
+        for stream in (STDOUT, STDERR):
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+            self._readers[reader] = stream
+            self._child_fds.append(writer)
         return self._child_fds
 
     def started(self) -> None:
@@ -93,16 +97,37 @@ class Streams:
             _loop().add_reader(fd, self._read, fd)
         self._write()
 
+    def drain(self) -> None:
+        """Pass on what a process that has ended left in its pipes, whether or not clients have room.
+
+        That is little.  Where a program left behind holds them open, reading then goes on as before.
+        """
+        for fd in list(self._readers):
+            for _ in range(_LAST_READS):
+                if fd not in self._readers or not self._read(fd):
+                    break
+
     def abandon(self) -> None:
-        """Give up a run whose start failed; clients are told that the output has ended."""
+        """End a run, or give up one whose start failed: only now are clients told of the end.
+
+        Who has seen the end of the output may then rely on the exit code being known.
+        """
         self._close_child_fds()
         for fd in list(self._readers):
+            _loop().remove_reader(fd)
             os.close(fd)
         self._readers.clear()
         if self._console is not None:
             self._console.close()
             self._console = None
-        self._finish()
+        self._close_stdin()
+        self._input.clear()
+        self._input_ended = self._held = False
+        self._tell_writers()
+        clients, self._clients = self._clients, []
+        for client in clients:
+            client.finish()
+        self._ended.set()
 
     async def ended(self) -> None:
         """Wait until all output of the run has been read and passed on."""
@@ -149,6 +174,16 @@ class Streams:
             self._input_ended = True
             self._write()
 
+    def client_has_written_all(self) -> bool:
+        """A client half-closed its connection: return whether it stays to listen, as with Docker.
+
+        Where one client's end is not the input's end, such a client leaves.
+        """
+        if self.terminal or not self.stdin_once:
+            return False
+        self.end_input()
+        return True
+
     def resize(self, rows: int, columns: int) -> None:
         """Set the terminal's size; kept for later if the terminal is not there yet."""
         self._size = (rows, columns)
@@ -165,7 +200,7 @@ class Streams:
         self._console.close()
         self._console = None
         if received is None or not received[1]:
-            self._finish()
+            self._ended.set()
             return
         master = received[1][0]
         os.set_blocking(master, False)
@@ -174,42 +209,35 @@ class Streams:
         if self._size is not None:
             self.resize(*self._size)
 
-    def _read(self, fd: int) -> None:
+    def _read(self, fd: int) -> bool:
+        """Pass on a piece of output; return False if there is none for now."""
         stream = self._readers[fd]
         try:
             data = os.read(fd, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             # a terminal whose last slave is closed answers EIO
             data = b""
         if not data:
             self._close_reader(fd)
-            return
+            return False
         if self._log is not None:
             self._log(stream, data)
         for client in list(self._clients):
             client.send(stream, data)
-        if not all(client.ready() for client in self._clients):
+        if not self._held and not all(client.ready() for client in self._clients):
             self._held = True
             for each in self._readers:
                 _loop().remove_reader(each)
+        return True
 
     def _close_reader(self, fd: int) -> None:
         _loop().remove_reader(fd)
         os.close(fd)
         del self._readers[fd]
         if not self._readers:
-            self._finish()
-
-    def _finish(self) -> None:
-        self._close_stdin()
-        self._input.clear()
-        self._input_ended = False
-        clients, self._clients = self._clients, []
-        for client in clients:
-            client.finish()
-        self._ended.set()
+            self._ended.set()
 
     def _write(self) -> None:
         if self._stdin is None:
@@ -226,11 +254,14 @@ class Streams:
             self._input.clear()
             self._input_ended = self._input_ended or not self.terminal
         _loop().remove_writer(self._stdin)
+        self._tell_writers()
+        if self._input_ended and not self._input:
+            self._close_stdin()
+
+    def _tell_writers(self) -> None:
         waiters, self._input_waiters = self._input_waiters, []
         for waiter in waiters:
             waiter()
-        if self._input_ended and not self._input:
-            self._close_stdin()
 
     def _close_stdin(self) -> None:
         if self._stdin is not None:

@@ -8,7 +8,7 @@
       |                       |                        |  clone: user, mount, pid, uts, ipc,
       |                       |                        |  network, cgroup namespaces
       |                       |                        |------------------------>|  waits
-      |                       |   report: pid          |  id maps, veth          |
+      |                       |   report: pid, go      |  id maps, veth          |
       |                       |<-----------------------|        go               |
       |                       |                        |------------------------>|  pivot_root,
       |                       |                     (exits; init is now          |  /proc /dev /sys,
@@ -37,14 +37,15 @@ Its fds are standard input, output and error, or the one socket that a terminal 
 EXEC = "exec"
 """id, process (path of its JSON), cgroups, ids, seccomp; fds: a pidfd of init, then as in START."""
 FILTER = "filter"
-"""key; fd: a file with a compiled seccomp program, kept under that key."""
+"""id, key; fd: a file with a compiled seccomp program, kept under that key.  Answered by the same."""
 SOCKETS = "sockets"
-"""id, kind (`tcp`, `netlink`), count: sockets made in the sandbox's network namespace."""
+"""id, kind (`tcp`, `netlink`), count: sockets made in the sandbox's network namespace, in the
+answer of the same name."""
 
 STARTED = "started"
 """id, pid; fd: a pidfd."""
 FAILED = "failed"
-"""id, message, exit_code: nothing runs."""
+"""id, message, exit_code: nothing runs, or nothing was done."""
 EXITED = "exited"
 """id, status (as waitpid gives it), at_ns."""
 
@@ -57,8 +58,15 @@ def report(fd: int, **members: Any) -> None:
 
 
 def read_report(content: bytes) -> dict[str, Any]:
-    """Merge the lines that setup and init wrote: `pid`, and `error` with `exit_code` if it failed."""
+    """Merge the lines that setup and init wrote.
+
+    `pid` of what was cloned, `go` when all was prepared for it; `error` with `exit_code` if
+    something failed, also if a line is not whole because its writer was killed.
+    """
     merged: dict[str, Any] = {}
     for line in content.splitlines():
-        merged.update(json.loads(line))
+        try:
+            merged.update(json.loads(line))
+        except ValueError:
+            merged.setdefault("error", "the container's set-up was killed")
     return merged

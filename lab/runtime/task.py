@@ -7,6 +7,7 @@ the channel to the spawner: plain blocking calls, usable from any thread.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import signal
@@ -43,6 +44,15 @@ class Task:
         if self.pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.pidfd, number)
+
+    def hold(self) -> Task:
+        """Return the same task with a descriptor of its own, which outlives `close` of this one.
+
+        Raises StartError if the process has ended.
+        """
+        if self.pidfd < 0:
+            raise StartError("process has already ended")
+        return Task(self.id, self.pid, os.dup(self.pidfd))
 
     def close(self) -> None:
         """Let go of the process; later signals go nowhere."""
@@ -134,12 +144,12 @@ class Tasks:
         return self._launch(message, [target.pidfd, *stdio])
 
     def add_filter(self, key: str, program: bytes) -> None:
-        """Give the spawner a compiled seccomp program under `key`."""
+        """Give the spawner a compiled seccomp program under `key`; Unavailable if it has not got it."""
         fd = os.memfd_create(key)
         try:
             os.write(fd, program)
-            os.lseek(fd, 0, os.SEEK_SET)
-            channel.send(self._connection, {"op": sync.FILTER, "key": key}, [fd])
+            name = f"filter-{next(self._counter)}"
+            self._ask(name, {"op": sync.FILTER, "id": name, "key": key}, [fd])
         finally:
             os.close(fd)
 
@@ -152,8 +162,11 @@ class Tasks:
 
     def _launch(self, message: dict[str, Any], fds: list[int]) -> Task:
         answer, received = self._ask(message["id"], message, fds)
-        if answer["op"] == sync.FAILED:
-            raise StartError(answer["message"], answer["exit_code"])
+        if channel.FDS_LOST in answer:
+            # without a descriptor it could never be stopped
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(answer["pid"], signal.SIGKILL)
+            raise StartError(f"start: {os.strerror(errno.EMFILE)}")
         return Task(answer["id"], answer["pid"], received[0] if received else -1)
 
     def _ask(
@@ -164,17 +177,26 @@ class Tasks:
             self._waiting[name] = future
         try:
             channel.send(self._connection, message, fds)
-            return future.result(START_LIMIT)
+            answer, received = future.result(START_LIMIT)
         except (OSError, TimeoutError) as error:
-            raise Unavailable(f"the sandbox does not answer: {error}") from error
-        finally:
-            with self._lock:
-                self._waiting.pop(name, None)
+            if self._withdraw(name):
+                raise Unavailable(f"the sandbox does not answer: {error}") from error
+            # it did so at the last moment
+            answer, received = future.result()
+        if answer["op"] == sync.FAILED:
+            if message["op"] in (sync.START, sync.EXEC):
+                raise StartError(answer["message"], answer["exit_code"])
+            raise Unavailable(answer["message"])
+        if channel.FDS_LOST in answer and message["op"] == sync.SOCKETS:
+            raise Unavailable(os.strerror(errno.EMFILE))
+        return answer, received
 
     def _read(self) -> None:
         while True:
             try:
                 received = channel.receive(self._connection)
+            except ValueError:
+                continue
             except OSError:
                 received = None
             if received is None:
@@ -182,13 +204,25 @@ class Tasks:
             message, fds = received
             if message["op"] == sync.EXITED:
                 self._on_exit(message["id"], message["status"], message["at_ns"])
-                continue
-            with self._lock:
-                future = self._waiting.get(message["id"])
-            if future is None:
-                channel.close_all(fds)
             else:
-                future.set_result((message, fds))
+                self._deliver(message, fds)
+
+    def _withdraw(self, name: str) -> bool:
+        """Wait for an answer no more; False if it is there already."""
+        with self._lock:
+            return self._waiting.pop(name, None) is not None
+
+    def _deliver(self, message: dict[str, Any], fds: list[int]) -> None:
+        with self._lock:
+            future = self._waiting.pop(message["id"], None)
+        if future is not None:
+            future.set_result((message, fds))
+            return
+        if message["op"] == sync.STARTED and fds:
+            # whoever asked has given up on it
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(fds[0], signal.SIGKILL)
+        channel.close_all(fds)
 
 
 def _layer(mount: Mount) -> dict[str, Any]:

@@ -32,23 +32,25 @@ def look_up(
 ) -> ExecUser:
     """Return the user that `text` names; an empty one is root.
 
-    Supplementary groups are those which list the user, unless `text` names a group itself.
+    Supplementary groups are the primary one, and those which list the user, unless `text` names a
+    group itself; then the `additional` ones.
     Raises StartError in Docker's words if a name is in no file, or an id is out of range.
     """
     user_text, _, group_text = text.partition(":")
     entry = _find_user(user_text or "0", passwd)
     name, uid, gid, home = entry
-    groups = [_find_group(wanted, group) for wanted in additional]
+    groups = []
     if group_text:
         gid = _find_group(group_text, group)
     elif name:
-        groups += [row_gid for row_gid, members in _groups(group) if name in members]
-    return ExecUser(uid, gid, list(dict.fromkeys(groups)), home)
+        groups = [row_gid for row_gid, members in _groups(group) if name in members]
+    groups += [_find_group(wanted, group) for wanted in additional]
+    return ExecUser(uid, gid, list(dict.fromkeys([gid, *groups])), home)
 
 
 def _find_user(wanted: str, passwd: str) -> tuple[str, int, int, str]:
     for row in _rows(passwd, 6):
-        if row[0] == wanted or (wanted.isdecimal() and row[2] == wanted):
+        if row[0] == wanted or (wanted.isdecimal() and int(row[2]) == int(wanted)):
             return row[0], _id(row[2]), _id(row[3]), row[5]
     if not wanted.isdecimal():
         raise StartError(f"unable to find user {wanted}: no matching entries in passwd file")
@@ -57,7 +59,7 @@ def _find_user(wanted: str, passwd: str) -> tuple[str, int, int, str]:
 
 def _find_group(wanted: str, group: str) -> int:
     for row in _rows(group, 3):
-        if row[0] == wanted or (wanted.isdecimal() and row[2] == wanted):
+        if row[0] == wanted or (wanted.isdecimal() and int(row[2]) == int(wanted)):
             return _id(row[2])
     if not wanted.isdecimal():
         raise StartError(f"unable to find group {wanted}: no matching entries in group file")
