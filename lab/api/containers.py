@@ -22,6 +22,7 @@ from lab.api.streams import (
     send_pieces,
 )
 from lab.api.system import ENGINE
+from lab.api.versions import version_of
 from lab.engine.containers import Container
 from lab.engine.listing import LIST_FILTERS, select
 from lab.engine.logs import LogLine, LogQuery, parse_tail
@@ -32,7 +33,12 @@ from lab.runtime.stdio import STDERR, STDIN, STDOUT
 
 
 def _container(request: web.Request) -> Container:
-    return request.app[ENGINE].containers.get(request.match_info["id"])
+    return request.app[ENGINE].containers.get(_given(request))
+
+
+def _given(request: web.Request) -> str:
+    """Return what the client calls the container: a name, or the beginning of an id."""
+    return request.match_info["id"]
 
 
 async def create(request: web.Request) -> web.Response:
@@ -78,7 +84,11 @@ async def restart(request: web.Request) -> web.Response:
 
 async def kill(request: web.Request) -> web.Response:
     wanted = parse_signal(request.query.get("signal") or "SIGKILL")
-    await request.app[ENGINE].lifecycle.kill(_container(request), wanted)
+    container = _container(request)
+    try:
+        await request.app[ENGINE].lifecycle.kill(container, wanted)
+    except Conflict as error:
+        raise Conflict(f"cannot kill container: {_given(request)}: {error.message}") from None
     return web.Response(status=204)
 
 
@@ -93,7 +103,11 @@ async def rename(request: web.Request) -> web.Response:
 async def remove(request: web.Request) -> web.Response:
     if flag(request, "link"):
         raise Conflict("this engine has no links between containers")
-    await request.app[ENGINE].lifecycle.remove(_container(request), force=flag(request, "force"))
+    container = _container(request)
+    try:
+        await request.app[ENGINE].lifecycle.remove(container, force=flag(request, "force"))
+    except Conflict as error:
+        raise Conflict(f'cannot remove container "{_given(request)}": {error.message}') from None
     return web.Response(status=204)
 
 
@@ -204,12 +218,8 @@ def _log_query(request: web.Request, wanted: frozenset[int]) -> LogQuery:
 
 
 def _media_type(request: web.Request, container: Container) -> str:
-    version = tuple(int(part) for part in request.match_info.get("version", "1.47").split("."))
-    return RAW if container.streams.terminal or version < (1, 42) else MULTIPLEXED
-
-
-def _log_type(request: web.Request, container: Container) -> str:
-    return _media_type(request, container)
+    raw = container.streams.terminal or version_of(request) < (1, 42)
+    return RAW if raw else MULTIPLEXED
 
 
 async def show_changes(request: web.Request) -> web.Response:

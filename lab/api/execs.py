@@ -5,11 +5,20 @@ from __future__ import annotations
 from aiohttp import web
 
 from lab.api.bodies import answer, read_object
+from lab.api.errors import describe
 from lab.api.params import number
 from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, parse_detach_keys
 from lab.api.system import ENGINE
-from lab.engine.execs import Exec, parse_settings
-from lab.errors import Conflict, InvalidParameter, LabError, StartError
+from lab.api.versions import version_of
+from lab.engine.execs import (
+    NOT_FOUND,
+    NOT_STARTED,
+    Exec,
+    parse_console_size,
+    parse_settings,
+)
+from lab.engine.state import check
+from lab.errors import Conflict, InvalidParameter, StartError
 from lab.oci import fields
 from lab.runtime.stdio import STDERR, STDOUT
 
@@ -26,20 +35,18 @@ async def start(request: web.Request) -> web.StreamResponse:
     execs = request.app[ENGINE].execs
     wanted = execs.get(request.match_info["id"])
     body = await read_object(request, optional=True)
-    size = body.get("ConsoleSize") or (0, 0)
-    if not (len(size) == 2 and all(isinstance(n, int) for n in size)):
-        raise InvalidParameter("ConsoleSize must be two numbers")
-    console_size = (size[0], size[1])
-    if fields.boolean(body, "Detach"):
-        try:
-            await execs.start(wanted, console_size)
-        except StartError as error:
-            wanted.streams.abandon()
-            raise StartError(_exec_failure(error)) from None
-        return web.Response(status=200)
+    console_size = parse_console_size(body)
+    check("exec", wanted.container.id, wanted.container.status)
     if wanted.started:
-        raise Conflict(f"exec {wanted.id} has already run")
-    return await _start_attached(request, wanted, console_size)
+        raise Conflict(f"exec command {wanted.id} has already run")
+    if not fields.boolean(body, "Detach"):
+        return await _start_attached(request, wanted, console_size)
+    try:
+        await execs.start(wanted, console_size)
+    except Exception as error:
+        wanted.streams.abandon()
+        raise _failure(error) from None
+    return web.Response(status=200)
 
 
 async def _start_attached(
@@ -49,28 +56,27 @@ async def _start_attached(
     keys = parse_detach_keys(settings.detach_keys)
     client = Hijacked(request, wanted.streams, settings.stdin, keys)
     client.wanted = frozenset([STDOUT] * settings.stdout + [STDERR] * settings.stderr)
-    version = tuple(int(part) for part in request.match_info.get("version", "1.47").split("."))
-    raw = settings.terminal or version < (1, 42)
+    raw = settings.terminal or version_of(request) < (1, 42)
     client.take_over(RAW if raw else MULTIPLEXED, "Upgrade" in request.headers)
     wanted.streams.attach(client)
     try:
         await request.app[ENGINE].execs.start(wanted, console_size)
-    except StartError as error:
+    except Exception as error:
         # the answer's header is out: Docker, too, tells the client through the stream
-        client.send(STDOUT, f"{_exec_failure(error)}\r\n".encode())
-        wanted.streams.abandon()
-    except LabError as error:
-        client.send(STDOUT, f"{error.message}\r\n".encode())
+        client.tell(f"{describe(_failure(error))}\r\n".encode())
         wanted.streams.abandon()
     await client.closed
     return Taken()
 
 
-def _exec_failure(error: StartError) -> str:
-    return (
-        "OCI runtime exec failed: exec failed: unable to start container process: "
-        f"{error.message}: unknown"
-    )
+def _failure(error: Exception) -> Exception:
+    """Return the error as Docker words it, when it is the program that cannot run."""
+    if isinstance(error, StartError) and error.exit_code in (NOT_FOUND, NOT_STARTED):
+        return StartError(
+            "OCI runtime exec failed: exec failed: unable to start container process: "
+            f"{error.message}: unknown"
+        )
+    return error
 
 
 async def resize(request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from lab.errors import InvalidParameter
-from lab.runtime.stdio import Streams
+from lab.runtime.stdio import STDOUT, Streams
 
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
@@ -101,7 +101,8 @@ class Hijacked(asyncio.Protocol):
 
     def __init__(self, request: web.Request, streams: Streams, writes: bool, keys: bytes) -> None:
         """`keys` are the bytes that detach when typed at a terminal; empty for none."""
-        assert request.transport is not None
+        if request.transport is None:
+            raise ConnectionResetError("the client is gone")
         self._transport = request.transport
         self._old: Any = request.protocol
         self._streams = streams
@@ -139,8 +140,9 @@ class Hijacked(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        if self._writes:
-            self._streams.end_input()
+        if self._writes and not self._streams.client_has_written_all():
+            self._streams.detach(self)
+            self._close()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -162,6 +164,10 @@ class Hijacked(asyncio.Protocol):
         if stream in self.wanted:
             framed = data if self._streams.terminal else frame(stream, data)
             self._transport.write(framed)
+
+    def tell(self, data: bytes) -> None:
+        """Send the engine's own words, as output of whatever was wanted."""
+        self._transport.write(data if self._streams.terminal else frame(STDOUT, data))
 
     def ready(self) -> bool:
         return self._ready

@@ -42,6 +42,11 @@ async def check_version(
     return await handler(request)
 
 
+def version_of(request: web.Request) -> tuple[int, ...]:
+    """Return the version of the API that a request is made in; the newest if it names none."""
+    return _parse(request.match_info.get("version", API_VERSION))
+
+
 async def common_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add what every client looks for."""
     response.headers["Api-Version"] = API_VERSION

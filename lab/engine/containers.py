@@ -15,7 +15,7 @@ from lab.engine.logs import LogFile
 from lab.engine.persist import ContainerTable
 from lab.engine.settings import HostSettings
 from lab.engine.state import Record, Status, check, now
-from lab.errors import Conflict, NotFound
+from lab.errors import Conflict, InvalidParameter, NotFound
 from lab.ids import ID_PATTERN, check_name, find_prefix, generate_name, new_id, short_id
 from lab.image.archive import export_tree
 from lab.image.store import Image, ImageStore
@@ -32,7 +32,8 @@ class Container:
     """A container's record together with what exists only while the engine runs.
 
     `lock` is held by whoever changes its state.  The two lists hold futures of those who wait
-    for the end of a run, and for the removal.
+    for the end of a run, and for the removal.  `restarting` says that the end of the run is not
+    the end of the container.
     """
 
     record: Record
@@ -44,7 +45,7 @@ class Container:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     exits: list[asyncio.Future[int]] = field(default_factory=list)
     removals: list[asyncio.Future[int]] = field(default_factory=list)
-    stopped_by_user: bool = False
+    restarting: bool = False
 
     @property
     def id(self) -> str:
@@ -61,6 +62,15 @@ class Container:
     @property
     def status(self) -> Status:
         return self.record.state.status
+
+    def end_run(self) -> None:
+        """Let go of the process, its output and its log; who is attached is told of the end."""
+        self.streams.abandon()
+        if self.log is not None:
+            self.log.close()
+        if self.task is not None:
+            self.task.close()
+            self.task = None
 
 
 class Containers:
@@ -142,10 +152,11 @@ class Containers:
             container = self._wrap(record)
             container.folder.mkdir(parents=True)
             undo.callback(shutil.rmtree, container.folder, True)
+            undo.callback(self._table.delete, container_id)
             self._table.save(record)
+            self.log_event(container, "create")
             undo.pop_all()
         self._by_id[container_id] = container
-        self.log_event(container, "create")
         return container
 
     def get(self, text: str) -> Container:
@@ -172,10 +183,16 @@ class Containers:
 
     def rename(self, container: Container, name: str) -> None:
         """Give a container another name; Conflict if it is taken."""
-        wanted = check_name(name, "container")
+        wanted, old = check_name(name, "container"), container.name
+        if wanted == old:
+            raise InvalidParameter("Renaming a container with the same name as its current name")
         self._check_free(wanted)
-        old, container.record.name = container.name, wanted
-        self.save(container)
+        container.record.name = wanted
+        try:
+            self.save(container)
+        except BaseException:
+            container.record.name = old
+            raise
         self.log_event(container, "rename", oldName=f"/{old}")
 
     def remove(self, container: Container) -> None:

@@ -55,6 +55,8 @@ class Engine:
     def __init__(
         self, config: EngineConfig, spawner: socket.socket, launcher: socket.socket, version: str
     ) -> None:
+        self.stopping = asyncio.Event()
+        """Set when answers that have no end of their own are to end."""
         self.config = config
         self.version = version
         self.host = Host.read()
@@ -143,11 +145,17 @@ class Engine:
         await asyncio.to_thread(self.images.sweep)
         await self.lifecycle.settle(interrupted)
 
-    async def stop(self) -> None:
-        """Stop all containers and close everything."""
+    async def stop_containers(self) -> None:
+        """Stop all containers, and let nothing start any more; then end endless answers."""
         await self.lifecycle.stop_all(STOP_SECONDS)
-        self.networks.close()
-        for part in (self.builds, self.transfer, self.registries, self.explore, self.snapshots):
+        self.stopping.set()
+        self.explore.close()
+
+    async def close(self) -> None:
+        """Close everything, when no request is being served any more."""
+        await self.execs.settle()
+        await asyncio.to_thread(self.networks.close)
+        for part in (self.builds, self.transfer, self.registries, self.snapshots):
             await asyncio.to_thread(part.close)
         self.hub.close()
         self.database.close()

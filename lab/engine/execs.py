@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.engine import commands
@@ -14,13 +14,16 @@ from lab.engine.filters import SeccompFilters
 from lab.engine.lifecycle import OUTPUT_LIMIT
 from lab.engine.signals import exit_code
 from lab.engine.state import Status, check
-from lab.errors import Conflict, InvalidParameter, LabError, NotFound, StartError, Unsupported
+from lab.errors import Conflict, InvalidParameter, NotFound, StartError, Unsupported
 from lab.ids import find_prefix, new_id
 from lab.oci import fields
 from lab.oci.runtime_spec import Process, process_to_bytes
 from lab.runtime.cgroups import CgroupManager
 from lab.runtime.stdio import Streams
 from lab.runtime.task import ExecRequest, Task, Tasks
+
+NOT_FOUND, NOT_STARTED = 127, 126
+"""Exit codes of an exec whose program is not there, and of one that could not start otherwise."""
 
 KEPT = 200
 """How many ended execs are remembered, so that their exit codes can be asked for."""
@@ -39,11 +42,15 @@ class ExecSettings:
     stdout: bool = False
     stderr: bool = False
     detach_keys: str = ""
+    console_size: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
 class Exec:
-    """One exec, from its creation on; `exit_code` is None until it has ended."""
+    """One exec, from its creation on; `exit_code` is None until it has ended.
+
+    `lock` is held while it starts, and while its end is dealt with.
+    """
 
     id: str
     container: Container
@@ -54,6 +61,7 @@ class Exec:
     started: bool = False
     pid: int = 0
     exit_code: int | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Execs:
@@ -76,11 +84,12 @@ class Execs:
     def create(self, container: Container, settings: ExecSettings) -> Exec:
         """Prepare an exec; Conflict if the container does not run."""
         check("exec", container.id, container.status)
-        streams = Streams(terminal=settings.terminal, open_stdin=settings.stdin)
+        # the one client of an exec is its input: when it leaves, the input ends
+        streams = Streams(settings.terminal, settings.stdin, stdin_once=True)
         made = Exec(new_id(), container, settings, streams)
         self._by_id[made.id] = made
         self._forget_old()
-        self._log(made, f"exec_create: {' '.join(settings.argv)}")
+        self._log(made, f"exec_create: {_shown(settings)}")
         return made
 
     def get(self, text: str) -> Exec:
@@ -101,29 +110,39 @@ class Execs:
 
         Its streams are then still to be abandoned, when those attached have been told.
         """
-        if wanted.started:
-            raise Conflict(f"exec {wanted.id} has already run")
+        async with wanted.lock:
+            if wanted.started:
+                raise Conflict(f"exec command {wanted.id} has already run")
+            wanted.started = True
+            try:
+                await self._start(wanted, console_size)
+            except BaseException as error:
+                ran = isinstance(error, StartError) and error.exit_code == NOT_FOUND
+                wanted.exit_code = NOT_FOUND if ran else NOT_STARTED
+                raise
+
+    async def _start(self, wanted: Exec, console_size: tuple[int, int]) -> None:
         container = wanted.container
-        if container.status is not Status.RUNNING or container.task is None:
+        check("exec", container.id, container.status)
+        if container.task is None:
             raise Conflict(f"container {container.id} is not running")
-        wanted.started = True
-        process = self._process(wanted, console_size)
+        self._log(wanted, f"exec_start: {_shown(wanted.settings)}")
+        # the container may end at any moment, and its own descriptor be closed and used again
+        target = container.task.hold()
         path = container.folder / f"exec-{wanted.id[:12]}.json"
-        path.write_bytes(process_to_bytes(process))
-        seccomp = self._filters.key(process.capabilities)
         try:
-            fds = wanted.streams.open()
+            process = self._process(wanted, console_size)
+            seccomp = await asyncio.to_thread(self._filters.key, process.capabilities)
+            path.write_bytes(process_to_bytes(process))
             files = self._cgroups.join_files(container.id)
             request = ExecRequest(f"exec/{wanted.id}", path, files, seccomp)
-            task = await asyncio.to_thread(self._tasks.exec, container.task, request, fds)
-        except LabError as error:
-            wanted.exit_code = error.exit_code if isinstance(error, StartError) else 128
-            raise
+            fds = wanted.streams.open()
+            task = await asyncio.to_thread(self._tasks.exec, target, request, fds)
         finally:
+            target.close()
             path.unlink(missing_ok=True)
         wanted.task, wanted.pid, wanted.running = task, task.pid, True
         wanted.streams.started()
-        self._log(wanted, f"exec_start: {' '.join(wanted.settings.argv)}")
 
     def on_exit(self, task_id: str, status: int, at_ns: int) -> bool:
         """Take note that a task has ended; False if it is none of an exec's."""
@@ -135,23 +154,31 @@ class Execs:
         task.add_done_callback(self._background.discard)
         return True
 
+    async def settle(self) -> None:
+        """Wait until the ends of all execs that are known to have ended have been dealt with."""
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+
     async def _finish(self, wanted: Exec, code: int) -> None:
-        while wanted.task is None:
-            # the start has been answered, and its coroutine is about to go on
-            await asyncio.sleep(0)
-        wanted.exit_code, wanted.running, wanted.pid = code, False, 0
-        wanted.task.close()
-        with contextlib.suppress(TimeoutError):
-            # a program left behind may hold the output open; its exec is over all the same
-            await asyncio.wait_for(wanted.streams.ended(), OUTPUT_LIMIT)
-        wanted.streams.abandon()
-        self._log(wanted, "exec_die", exitCode=str(code))
+        async with wanted.lock:
+            if wanted.task is None:
+                # its start was given up before it was answered
+                return
+            wanted.exit_code, wanted.running, wanted.pid = code, False, 0
+            wanted.task.close()
+            wanted.streams.drain()
+            with contextlib.suppress(TimeoutError):
+                # a program left behind may hold the output open; its exec is over all the same
+                await asyncio.wait_for(wanted.streams.ended(), OUTPUT_LIMIT)
+            wanted.streams.abandon()
+            self._log(wanted, "exec_die", exitCode=str(code))
 
     def _process(self, wanted: Exec, console_size: tuple[int, int]) -> Process:
         container, settings = wanted.container, wanted.settings
         base = process_of(container)
         config = {**container.record.config, "Tty": settings.terminal}
         config["Env"] = [*container.record.config["Env"], *settings.env]
+        rows, columns = console_size if any(console_size) else settings.console_size
         return replace(
             base,
             args=settings.argv,
@@ -159,16 +186,25 @@ class Execs:
             cwd=settings.working_dir or base.cwd,
             user=settings.user or base.user,
             terminal=settings.terminal,
-            console_size=console_size,
+            console_size=(rows, columns),
         )
 
     def _log(self, wanted: Exec, action: str, **attributes: str) -> None:
         self._containers.log_event(wanted.container, action, execID=wanted.id, **attributes)
 
     def _forget_old(self) -> None:
+        for each in list(self._by_id.values()):
+            at_rest = not each.started or each.exit_code is not None
+            if at_rest and each.container.status is Status.REMOVING:
+                del self._by_id[each.id]
         ended = [each.id for each in self._by_id.values() if each.exit_code is not None]
         for old in ended[: max(0, len(ended) - KEPT)]:
             del self._by_id[old]
+
+
+def _shown(settings: ExecSettings) -> str:
+    # as Docker: a space after the program, although nothing may follow
+    return f"{settings.argv[0]} {' '.join(settings.argv[1:])}"
 
 
 def parse_settings(body: dict[str, Any]) -> ExecSettings:
@@ -188,4 +224,17 @@ def parse_settings(body: dict[str, Any]) -> ExecSettings:
         stdout=fields.boolean(body, "AttachStdout"),
         stderr=fields.boolean(body, "AttachStderr"),
         detach_keys=fields.text(body, "DetachKeys"),
+        console_size=parse_console_size(body),
     )
+
+
+def parse_console_size(body: dict[str, Any]) -> tuple[int, int]:
+    """Return rows and columns under ConsoleSize, (0, 0) if it is absent; InvalidParameter."""
+    size = body.get("ConsoleSize") or [0, 0]
+    if not isinstance(size, list) or len(size) != 2 or not all(map(_is_size, size)):
+        raise InvalidParameter("ConsoleSize must be two numbers")
+    return size[0], size[1]
+
+
+def _is_size(number: object) -> bool:
+    return isinstance(number, int) and 0 <= number < 1 << 16

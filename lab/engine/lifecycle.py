@@ -11,7 +11,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,8 @@ from lab.engine.containers import Container, Containers
 from lab.engine.networks import Networks
 from lab.engine.signals import exit_code, runtime_failure, stop_seconds, stop_signal
 from lab.engine.state import NEVER, Status, check, moment, now
-from lab.errors import LabError, NotModified, StartError
+from lab.errors import LabError, NotModified, StartError, Unavailable
+from lab.kernel import procfs
 from lab.runtime.cgroups import CgroupManager
 from lab.runtime.task import Task, TaskRequest, Tasks
 
@@ -52,6 +53,7 @@ class Lifecycle:
         self._tasks = tasks
         self._running: dict[str, Container] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self._stopping = False
 
     # --- start and end
 
@@ -59,17 +61,22 @@ class Lifecycle:
         """Start a container.
 
         Raises NotModified if it runs, StartError if its program cannot run, NetworkError for
-        ports; the container then is as before, with the error in its record.
+        ports, Unavailable while the engine stops; the container then is as before, with the error
+        in its record.
         """
         async with container.lock:
+            if self._stopping:
+                raise Unavailable("the engine is stopping")
             if container.status is Status.RUNNING:
                 raise NotModified("container is already running")
             check("start", container.id, container.status)
             try:
                 await self._start(container)
-            except LabError as error:
+            except Exception as error:
+                if not isinstance(error, (LabError, OSError)):
+                    _log.exception("a container could not be started")
                 failure = runtime_failure(error)
-                await self._on_start_failed(container, failure)
+                self._on_start_failed(container, failure)
                 raise failure from None
 
     async def _start(self, container: Container) -> None:
@@ -102,23 +109,27 @@ class Lifecycle:
 
     def _on_started(self, container: Container, task: Task) -> None:
         container.task = task
-        container.stopped_by_user = False
         state = container.record.state
         state.status, state.pid, state.exit_code = Status.RUNNING, task.pid, 0
         state.error, state.oom_killed = "", False
         state.started_at, state.finished_at = now(), NEVER
-        self._containers.save(container)
         container.streams.started()
+        self._containers.save(container)
         self._containers.log_event(container, "start")
 
-    async def _on_start_failed(self, container: Container, error: LabError) -> None:
+    def _on_start_failed(self, container: Container, error: LabError) -> None:
+        if container.task is not None:
+            # it runs; only the record of it could not be written
+            return
         state = container.record.state
         state.error = error.message
         state.exit_code = error.exit_code if isinstance(error, StartError) else 128
-        self._containers.save(container)
+        with _logged("a failed start"):
+            self._containers.save(container)
         self._tell(container.exits, state.exit_code)
         if container.settings.auto_remove:
-            self._containers.remove(container)
+            with _logged("the removal of a container"):
+                self._containers.remove(container)
 
     def on_exit(self, task_id: str, status: int, at_ns: int) -> bool:
         """Take note that a task has ended; False if it is none of a container's."""
@@ -129,30 +140,35 @@ class Lifecycle:
         return True
 
     async def _finish(self, container: Container, code: int, at_ns: int) -> None:
+        """Give back what the run had, record its end, and tell those who wait: whatever fails."""
         async with container.lock:
+            container.streams.drain()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(container.streams.ended(), OUTPUT_LIMIT)
-            container.streams.abandon()
-            if container.log is not None:
-                container.log.close()
-            if container.task is not None:
-                container.task.close()
-                container.task = None
+            killed_for_memory = bool(self._cgroups.sample(container.id).oom_kills)
+            with _logged("what a container had of the network"):
+                await asyncio.to_thread(self._networks.disconnect, container)
+            with _logged("the control group of a container"):
+                await asyncio.to_thread(self._cgroups.remove, container.id)
+            # from here on without a pause: nobody may attach to a run that is over
+            container.end_run()
             state = container.record.state
             started = state.started_at
-            state.oom_killed = bool(self._cgroups.sample(container.id).oom_kills)
+            state.oom_killed = killed_for_memory
             state.status, state.pid, state.exit_code = Status.EXITED, 0, code
             state.finished_at = moment(at_ns / 1e9)
-            await asyncio.to_thread(self._networks.disconnect, container)
-            await asyncio.to_thread(self._cgroups.remove, container.id)
-            self._containers.save(container)
-            if state.oom_killed:
-                self._containers.log_event(container, "oom")
-            lasted = str(max(0, round(at_ns / 1e9 - _seconds(started))))
-            self._containers.log_event(container, "die", exitCode=str(code), execDuration=lasted)
+            with _logged("the end of a container"):
+                self._containers.save(container)
+                if killed_for_memory:
+                    self._containers.log_event(container, "oom")
+                lasted = str(max(0, int(at_ns / 1e9 - _seconds(started))))
+                self._containers.log_event(
+                    container, "die", exitCode=str(code), execDuration=lasted
+                )
             self._tell(container.exits, code)
-            if container.settings.auto_remove:
-                self._containers.remove(container)
+            if container.settings.auto_remove and not container.restarting:
+                with _logged("the removal of a container"):
+                    self._containers.remove(container)
 
     # --- signals
 
@@ -160,11 +176,9 @@ class Lifecycle:
         """Send a signal; SIGKILL is answered when the container has ended."""
         async with container.lock:
             check("kill", container.id, container.status)
-            ended = self.next_exit(container)
-            if number == stop_signal(container.record.config) or number == signal.SIGKILL:
-                container.stopped_by_user = True
+            ended = self.next_exit(container) if number == signal.SIGKILL else None
             self._signal(container, number)
-        if number == signal.SIGKILL:
+        if ended is not None:
             await ended
 
     async def stop(self, container: Container, seconds: int | None = None) -> None:
@@ -173,22 +187,24 @@ class Lifecycle:
             if not container.record.state.is_running:
                 raise NotModified("container is already stopped")
             ended = self.next_exit(container)
-            container.stopped_by_user = True
             self._signal(container, stop_signal(container.record.config))
         limit = stop_seconds(container.record.config) if seconds is None else seconds
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(ended), None if limit < 0 else limit)
-        except TimeoutError:
-            if container.task is not None:
-                self._signal(container, signal.SIGKILL)
+        if not ended.done():
+            self._signal(container, signal.SIGKILL)
             await ended
         self._containers.log_event(container, "stop")
 
     async def restart(self, container: Container, seconds: int | None = None) -> None:
-        """Stop, if it runs, and start again."""
-        with contextlib.suppress(NotModified):
-            await self.stop(container, seconds)
-        await self.start(container)
+        """Stop, if it runs, and start again; one that is removed at its end stays."""
+        container.restarting = True
+        try:
+            with contextlib.suppress(NotModified):
+                await self.stop(container, seconds)
+            await self.start(container)
+        finally:
+            container.restarting = False
         self._containers.log_event(container, "restart")
 
     def _signal(self, container: Container, number: int) -> None:
@@ -204,9 +220,8 @@ class Lifecycle:
             with contextlib.suppress(LabError):
                 await self.kill(container)
         async with container.lock:
-            if container.status is Status.REMOVING:
-                return
-            self._containers.remove(container)
+            if container.status is not Status.REMOVING:
+                self._containers.remove(container)
 
     def next_exit(self, container: Container) -> asyncio.Future[int]:
         """Return a future of the next end's exit code."""
@@ -239,12 +254,21 @@ class Lifecycle:
                 self._containers.remove(container)
 
     async def stop_all(self, seconds: int) -> None:
-        """End every container, when the engine stops."""
-        running = [each for each in self._containers.all() if each.record.state.is_running]
-        stops = (self.stop(container, seconds) for container in running)
+        """End every container, and start none any more; a signal that would do nothing is left out."""
+        self._stopping = True
+        stops = [self._stop_soon(container, seconds) for container in self._containers.all()]
         await asyncio.gather(*stops, return_exceptions=True)
-        if self._background:
+        while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _stop_soon(self, container: Container, seconds: int) -> None:
+        async with container.lock:
+            # a start that was under way is over now
+            task = container.task
+        if task is not None:
+            number = stop_signal(container.record.config)
+            deaf = not procfs.catches(task.pid, number)
+            await self.stop(container, 0 if deaf else seconds)
 
     def _tell(self, waiters: list[asyncio.Future[int]], code: int) -> None:
         for waiter in waiters:
@@ -261,6 +285,15 @@ class Lifecycle:
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("the end of a container was not handled", exc_info=task.exception())
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Let nothing that fails within keep the rest from being done."""
+    try:
+        yield
+    except Exception:
+        _log.exception("%s could not be handled", what)
 
 
 def _seconds(text: str) -> float:

@@ -17,12 +17,16 @@ _RUNTIME_FAILURE = (
 )
 
 
-def runtime_failure(error: LabError) -> LabError:
+def runtime_failure(error: Exception) -> LabError:
     """Return the error of a start as Docker words it, when it is the program that cannot run."""
-    if not isinstance(error, StartError) or error.exit_code not in (126, 127):
+    if isinstance(error, StartError) and error.exit_code in (126, 127):
+        return StartError(f"{_RUNTIME_FAILURE}: {error.message}: unknown", error.exit_code)
+    if isinstance(error, LabError):
         return error
-    text = f"{_RUNTIME_FAILURE}: {error.message}: unknown"
-    return StartError(text, error.exit_code)
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        return LabError(f"{error.strerror or error}{place}")
+    return LabError(f"{type(error).__name__}: {error}")
 
 
 def exit_code(status: int) -> int:
@@ -32,14 +36,19 @@ def exit_code(status: int) -> int:
 
 
 def parse_signal(text: str) -> int:
-    """Return the number of `SIGTERM`, `term` or `15`; InvalidParameter in Docker's words."""
+    """Return the number of `SIGTERM`, `term`, `RTMIN+3` or `15`; InvalidParameter in Docker's words."""
     if text.isdecimal() and 0 < int(text) <= signal.SIGRTMAX:
         return int(text)
-    name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
+    name, plus, offset = text.upper().removeprefix("SIG").partition("+")
     try:
-        return int(signal.Signals[name])
+        number = int(signal.Signals[f"SIG{name}"])
     except KeyError:
         raise InvalidParameter(f"invalid signal: {text}") from None
+    if plus:
+        number += int(offset) if offset.isdecimal() else signal.SIGRTMAX
+    if plus and (name != "RTMIN" or number > signal.SIGRTMAX):
+        raise InvalidParameter(f"invalid signal: {text}")
+    return number
 
 
 def stop_signal(config: Json) -> int:

@@ -129,19 +129,19 @@ def check(action: str, name: str, status: Status) -> None:
     """Raise Conflict, in Docker's words, if `action` is impossible in this state."""
     if status in _ALLOWED[action]:
         return
-    if action == "exec" and status is not Status.PAUSED:
-        raise Conflict(f"container {name} is not running")
-    if status is Status.PAUSED:
-        hint = "unpause and then start" if action == "start" else "unpause the container first"
-        raise Conflict(f"cannot {action} a paused container, try {hint} instead")
-    if action == "kill":
-        raise Conflict(f"cannot kill container: {name}: container {name} is not running")
-    if action == "remove" and status is Status.RUNNING:
-        raise Conflict(
-            f'cannot remove container "{name}": container is running: '
-            "stop the container before removing or force remove"
-        )
-    raise Conflict(f"cannot {action} container {name}: it is {status}")
+    if action == "start" and status in (Status.REMOVING, Status.DEAD):
+        raise Conflict("container is marked for removal and cannot be started")
+    if action == "start" and status is Status.PAUSED:
+        raise Conflict("cannot start a paused container, try unpause instead")
+    if action == "exec" and status is Status.PAUSED:
+        raise Conflict(f"container {name} is paused, unpause the container before exec")
+    if action == "remove" and status is Status.PAUSED:
+        raise Conflict("container is paused and must be unpaused first")
+    if action == "remove" and status is not Status.REMOVING:
+        raise Conflict(f"container is {status}: stop the container before removing or force remove")
+    if action == "remove":
+        raise Conflict(f"removal of container {name} is already in progress")
+    raise Conflict(f"container {name} is not running")
 
 
 def now() -> str:

@@ -54,6 +54,19 @@ def start_time(pid: int) -> int:
     return int(after_name[19])
 
 
+def catches(pid: int, signal: int) -> bool:
+    """Return whether a process has a handler for a signal; also True if that cannot be told."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name == "SigCgt":
+                    return bool(int(value, 16) >> (signal - 1) & 1)
+    except OSError:
+        pass
+    return True
+
+
 def namespace(pid: int | str, name: str) -> int:
     """Return the inode number of one of a process's namespaces (`net`, `pid`, ...)."""
     link = os.readlink(f"/proc/{pid}/ns/{name}")

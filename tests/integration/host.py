@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,15 @@ class Host:
             links=frozenset(os.listdir("/sys/class/net")),
             forwarding=Path("/proc/sys/net/ipv4/ip_forward").read_text(),
         )
+
+
+def parent(pid: int) -> int:
+    """Return the parent of a process; 0 if there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[1])
 
 
 def descendants(pid: int) -> set[int]:
@@ -68,15 +78,14 @@ def alive(pids: set[int]) -> set[int]:
     return found
 
 
-def network_namespaces() -> set[int]:
-    """Return the network namespaces of all processes."""
+def network_namespaces(pids: Iterable[int] | None = None) -> set[int]:
+    """Return the network namespaces of processes, by default of all."""
     found = set()
-    for entry in os.listdir("/proc"):
-        if entry.isdecimal():
-            try:
-                found.add(procfs.namespace(int(entry), "net"))
-            except OSError:
-                continue
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if pids is None else pids:
+        try:
+            found.add(procfs.namespace(pid, "net"))
+        except OSError:
+            continue
     return found
 
 

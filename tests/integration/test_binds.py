@@ -67,7 +67,7 @@ def test_the_engines_state_cannot_be_bound(
     root = engine.socket.with_suffix("")
     with pytest.raises(APIError, match="holds the engine's own state"):
         client.containers.run("busybox", "true", volumes=[f"{root}/content:/x"])
-    said = run(client, f"ls -A /x/{root.name} | wc -l; ls /x", f"{root.parent}:/x")
+    said = run(client, f"ls -A /x/{root.name} 2>/dev/null | wc -l; ls /x", f"{root.parent}:/x")
     assert said.split()[0] == "0"
     assert root.name in said
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import docker
 
 from lab.sandbox.process import EngineProcess
+from tests.conftest import until
 
 
 def test_records_survive_a_restart(own_engine: Callable[[], EngineProcess]) -> None:
@@ -18,6 +19,7 @@ def test_records_survive_a_restart(own_engine: Callable[[], EngineProcess]) -> N
     image = client.images.get("busybox").id
     script = ["sh", "-c", "echo start >> /count; wc -l < /count; exec sleep 1000"]
     running = client.containers.run("busybox", script, name="ran", detach=True, labels={"a": "b"})
+    until(lambda: running.logs() == b"1\n", what="the first run has written")
     client.containers.create("busybox", "true", name="never-ran")
     client.close()
     assert first.stop() == 0
@@ -33,6 +35,6 @@ def test_records_survive_a_restart(own_engine: Callable[[], EngineProcess]) -> N
     events = list(client.events(since=0, until=time.time(), decode=True))
     names = [event["Action"] for event in events if event["Actor"]["ID"] == container.id]
     assert names.count("start") == 2 and names.index("create") < names.index("start")
-    assert b"1\n2\n" in container.logs()
+    until(lambda: b"1\n2\n" in container.logs(), what="the second run is logged after the first")
     client.close()
     assert second.stop() == 0
