@@ -173,6 +173,8 @@ async def _pull(request: web.Request) -> web.StreamResponse:
 
 async def _import(request: web.Request) -> web.StreamResponse:
     engine, source = request.app[ENGINE], request.query.get("fromSrc", "")
+    if not source:
+        raise InvalidParameter("one of fromImage and fromSrc is needed")
     if source != "-":
         raise Unsupported(
             "this engine does not import from an address yet; download the archive and pass it"

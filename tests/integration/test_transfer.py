@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -146,3 +147,24 @@ def test_a_client_that_leaves_harms_nobody(
         connection.sock.close()
         connection.close()
     assert client.images.pull("busybox", "latest").tags
+
+
+def test_a_crash_during_a_pull_leaves_nothing_half_done(
+    own_engine: Callable[[], EngineProcess],
+) -> None:
+    """Is an image whole or not there after the engine was killed, and pulled well afterwards?"""
+    for pause in (0.0, 0.1, 0.2):
+        engine = own_engine()
+        connection = Connection(str(engine.socket))
+        connection.request("POST", "/v1.47/images/create?fromImage=nginx&tag=latest")
+        time.sleep(pause)
+        engine.process.kill()
+        engine.process.wait()
+        connection.close()
+        again = own_engine()
+        with contextlib.closing(docker.DockerClient(base_url=again.host)) as client:
+            client.images.pull("nginx", "latest")
+            assert client.containers.run("nginx", "nginx -v", remove=True, stderr=True)
+            client.images.remove("nginx")
+            assert client.images.list(all=True) == []
+        again.stop()

@@ -30,6 +30,7 @@ from .image_parts import Files, Parts, tar
 
 T = TypeVar("T")
 ALICE = Credentials("alice", "sesame")
+CAROL = Credentials("carol", "swordfish")
 REF_NAME = "org.opencontainers.image.ref.name"
 NOWHERE = Endpoint(("http://127.0.0.1:1",))
 """An address where nobody listens."""
@@ -141,8 +142,7 @@ async def world(
     write_catalog_at.mkdir()
     write_catalog(write_catalog_at, catalog or {})
     hub = Hub(folder / "hub", write_catalog_at)
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(ALICE.password)
-    hub.database.execute("INSERT INTO accounts VALUES (?, ?, 0)", (ALICE.username, cheap))
+    add_account(hub, ALICE)
     runner = web.AppRunner(hub.app(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.UnixSite(runner, str(folder / "hub.sock")).start()
@@ -156,6 +156,27 @@ async def world(
         await runner.cleanup()
         hub.close()
         parts.close()
+
+
+@asynccontextmanager
+async def registry(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
+    """Serve another registry on a port of this machine, with CAROL's account; yield its domain."""
+    hub = Hub(folder, None)
+    add_account(hub, CAROL)
+    runner = web.AppRunner(hub.app(), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield hub, f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+        hub.close()
+
+
+def add_account(hub: Hub, who: Credentials) -> None:
+    """Make an account whose password takes no time to check."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(who.password)
+    hub.database.execute("INSERT INTO accounts VALUES (?, ?, 0)", (who.username, cheap))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -10,7 +10,7 @@ import pytest
 from lab.errors import Forbidden, InvalidParameter, NotFound
 from lab.oci.reference import Reference
 
-from .hub_parts import ALICE, Packed, packed, run, world
+from .hub_parts import ALICE, CAROL, Packed, packed, registry, run, world
 
 BASE = {"etc": None, "etc/os-release": b"NAME=lab\n"}
 TOP = {"usr/bin/tool": b"#!/bin/sh\n" * 100}
@@ -148,5 +148,31 @@ def test_a_blob_that_is_gone_cannot_be_pushed(tmp_path: Path) -> None:
             lab.parts.blobs.delete(image.layers[0].digest)
             with pytest.raises(NotFound, match="pull the image again"):
                 await lab.push("alice/app:latest")
+
+    run(work())
+
+
+def test_another_registry_gets_and_gives_images(tmp_path: Path, nginx: Packed) -> None:
+    """Are pushes and pulls of names with a host sent there, over plain HTTP on this machine?"""
+
+    async def work() -> None:
+        async with (
+            world(tmp_path, {"nginx": nginx}) as lab,
+            registry(tmp_path / "other") as (other, domain),
+        ):
+            image = await lab.pull("nginx")
+            name = f"{domain}/carol/copy:1"
+            lab.parts.store.tag(Reference.parse(name), image.id)
+            await lab.push(name, CAROL)
+            assert lab.lines()[0] == f"The push refers to repository [{domain}/carol/copy]"
+            # its registry does not have the layers of the lab's Hub
+            assert sum("Pushed" in line for line in lab.lines()) == 2
+            assert other.storage.repositories() == ["carol/copy"]
+            lab.parts.store.delete(image.id)
+            lab.parts.layers.collect()
+            assert (await lab.pull(name)).id == image.id
+            assert lab.lines()[0] == "1: Pulling from carol/copy"
+            status = f"Status: Downloaded newer image for {name}"
+            assert lab.lines()[-1] == status
 
     run(work())
