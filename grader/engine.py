@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grader
 from grader.errors import EngineUnreachable
-from grader.workspace import Workspace
+from grader.workspace import Workspace, abandoned
 from lab.errors import LabError
 from lab.sandbox import process
 
@@ -43,6 +43,12 @@ def fresh_engine(space: Workspace, catalog: Path | None) -> Iterator[str]:
     finally:
         os.close(held)
         engine.stop()
+        _remove(space.engine)
+
+
+def sweep() -> None:
+    """Delete what graders left that were killed."""
+    for space in abandoned():
         _remove(space.engine)
 
 

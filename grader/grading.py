@@ -18,7 +18,7 @@ import nbformat
 import grader
 from grader import notebook
 from grader.client import connected, make_account
-from grader.engine import fresh_engine
+from grader.engine import fresh_engine, sweep
 from grader.evidence import Evidence
 from grader.exercise import Exercise
 from grader.replay import Limits, replay
@@ -65,6 +65,7 @@ def grade(submission: Submission, means: Means, output: Path | None = None) -> R
     source = notebook.read(submission.source)
     steps = notebook.plan(source, handed_in, submission.exercise)
     replayed = notebook.cells_of(steps, handed_in)
+    sweep()
     with ExitStack() as stack:
         space = stack.enter_context(workspace())
         copy_submission(submission.file, submission.exercise.name, space.work)

@@ -91,6 +91,7 @@ class _Replay:
         self._end = time.monotonic() + limits.whole
         self._failed: str | None = None
         self._alive = True
+        self._interrupted = False
         self._client = NotebookClient(
             notebook,
             km=_manager(space),
@@ -129,7 +130,7 @@ class _Replay:
         task = asyncio.current_task()
         assert task is not None
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, self._interrupt, task)
         try:
             await self._client.async_start_new_kernel(env=environ, cwd=str(self._space.work))
             await self._client.async_start_new_kernel_client()
@@ -146,11 +147,17 @@ class _Replay:
         try:
             await self._client.async_execute_cell(cell, place)
         except DeadKernelError:
+            if self._interrupted:  # nbclient takes the cancelled task for a dead kernel
+                raise asyncio.CancelledError from None
             self._alive = False
             return "DeadKernelError"
         except CellTimeoutError:
             return TIMEOUT
         return self._failed
+
+    def _interrupt(self, task: asyncio.Task[Any]) -> None:
+        self._interrupted = True
+        task.cancel()
 
     def _seconds(self) -> int:
         return max(1, min(self._limits.cell, round(self._end - time.monotonic())))

@@ -10,9 +10,12 @@ base/
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +27,10 @@ MAX_BYTES = 64 << 20
 """The most that a submission's folder may hold."""
 
 MAX_FILES = 2000
+
+_PREFIX = "grader-"
+_YOUNG = 60.0
+"""Seconds in which a folder may not have its lock yet."""
 
 _KEPT = ("LANG", "LC_ALL", "TZ", "USER", "LOGNAME")
 
@@ -76,14 +83,55 @@ class Workspace:
 @contextmanager
 def workspace() -> Iterator[Workspace]:
     """Make the folders for the time of the block; the engine must have ended by then."""
-    base = Path(tempfile.mkdtemp(prefix="grader-"))
+    base = Path(tempfile.mkdtemp(prefix=_PREFIX))
     space = Workspace(base)
+    lock = _take_lock(base)
     try:
         for folder in (space.work, space.home, space.kernel):
             folder.mkdir(mode=0o700)
         yield space
     finally:
         shutil.rmtree(base, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def abandoned() -> Iterator[Workspace]:
+    """Yield what killed graders of this user left; each is deleted after its turn."""
+    for base in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        lock = _take_lock(base) if _is_ours(base) else None
+        if lock is not None:
+            try:
+                yield Workspace(base)
+                shutil.rmtree(base, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _is_ours(base: Path) -> bool:
+    try:
+        status = base.lstat()
+        return (
+            stat.S_ISDIR(status.st_mode)
+            and status.st_uid == os.geteuid()
+            and time.time() - status.st_mtime > _YOUNG
+        )
+    except FileNotFoundError:
+        return False
+
+
+def _take_lock(base: Path) -> int | None:
+    """Return a descriptor that holds the lock of a workspace, None if another process has it."""
+    try:
+        lock = os.open(base / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def copy_submission(file: Path, assignment: str, work: Path) -> None:

@@ -83,15 +83,25 @@ def hand_in(folder: Path, notebook: NotebookNode, student: str = STUDENT.id) -> 
 
 
 def grade(file: Path, catalog: Path, *options: str, **environ: str) -> Graded:
-    """Run `grader grade --json`."""
+    """Run `grader grade --json` to its end."""
+    process = started(file, catalog, *options, **environ)
+    try:
+        out, err = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+    return Graded(process.returncode, out, err)
+
+
+def started(file: Path, catalog: Path, *options: str, **environ: str) -> subprocess.Popen[str]:
+    """Start `grader grade --json`."""
     program = [sys.executable, "-m", "grader.cli", "grade", str(file)]
     program += ["--catalog", str(catalog), "--json", *(options or ("--assignment", NAME))]
-    done = subprocess.run(
+    return subprocess.Popen(
         program,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
-        cwd=file.parent if file.parent.is_dir() else "/",
-        capture_output=True,
+        cwd=file.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=SECONDS,
     )
-    return Graded(done.returncode, done.stdout, done.stderr)

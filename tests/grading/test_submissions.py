@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import signal
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell
 
-from .submissions import NAME, answers, grade, grade_id, hand_in
+from tests.conftest import until
+
+from .submissions import NAME, answers, grade, grade_id, hand_in, started
 
 
 def outputs(file: Path) -> dict[str, list[str]]:
@@ -84,3 +88,36 @@ def test_no_engine(catalog: Path, tmp_path: Path) -> None:
     assert "no engine could be started" in graded.err and "socket path" in graded.err
     assert "Traceback" not in graded.err
     assert list(long.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number: int, catalog: Path, tmp_path: Path, short_tmp: Path) -> None:
+    """Does an interrupted grader end at once, with its engine and kernel, and leave no folder?"""
+    folder = short_tmp / f"stop{number}"
+    folder.mkdir()
+    notebook = answers(build=f"import time; open('{folder}/started', 'w'); time.sleep(300)")
+    file = hand_in(tmp_path, notebook)
+    grader = started(file, catalog, TMPDIR=str(folder))
+    try:
+        until((folder / "started").exists, 60, "the cell runs")
+        grader.send_signal(number)
+        out, err = grader.communicate(timeout=20)
+    finally:
+        grader.kill()
+        grader.communicate()
+    assert (grader.returncode, out, err) == (130, "", "grader: interrupted\n")
+    assert [path.name for path in folder.iterdir()] == ["started"]
+    until(lambda: not commands_naming(folder), 10, "every process of it has ended")
+
+
+def commands_naming(folder: Path) -> list[str]:
+    """The command lines of all processes in which a folder is named."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in text:
+            found.append(text)
+    return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,20 @@ def test_environment_of_the_kernel() -> None:
         assert "AWS_SECRET" not in environ
         assert space.work.is_dir()
     assert not space.base.exists()
+
+
+def test_what_killed_graders_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is a folder found and deleted that nobody holds, and none that is in use, young or foreign?"""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old = time.time() - 1000
+    with workspace.workspace() as space:
+        for name in ("grader-left", "grader-young", "other-left"):
+            (tmp_path / name).mkdir()
+        (tmp_path / "grader-link").symlink_to(tmp_path / "other-left")
+        for path in (space.base, tmp_path / "grader-left", tmp_path / "other-left"):
+            os.utime(path, (old, old))
+        found = [left.base.name for left in workspace.abandoned()]
+        assert found == ["grader-left"]
+        assert space.work.is_dir()
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["grader-link", "grader-young", "other-left"]
