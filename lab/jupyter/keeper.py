@@ -29,6 +29,7 @@ STEADY_SECONDS = 600.0
 _READY = "ready"
 _LOG_BYTES = 256 << 10
 _LINE_BYTES = 8 << 10
+_LAST_LINES = 3
 _EOF_SECONDS = 15.0
 _TERM_SECONDS = 5.0
 
@@ -94,13 +95,13 @@ class EngineKeeper:
         while True:
             began = time.monotonic()
             try:
-                code, last_line = self._run_once()
+                code, last_words = self._run_once()
             except OSError as error:
                 return self._fail(f"the engine cannot be started: {error}")
             if self._stopping:
                 return
             if self._status.state is not State.READY:
-                return self._fail(last_line or f"the engine ended with exit code {code}")
+                return self._fail(last_words or f"the engine ended with exit code {code}")
             if time.monotonic() - began > STEADY_SECONDS:
                 restarts = 0
             restarts += 1
@@ -110,7 +111,7 @@ class EngineKeeper:
             self._become(State.STARTING, f"{told}; it is started again ({restarts} of {RESTARTS})")
 
     def _run_once(self) -> tuple[int, str]:
-        """Run the engine to its end; return its exit code and the last line it wrote."""
+        """Run the engine to its end; return its exit code and its last words."""
         with self._lock:
             if self._stopping:
                 return 0, ""
@@ -124,11 +125,11 @@ class EngineKeeper:
             )
         with child:
             assert child.stdout is not None
-            last_line = self._read(child.stdout)
-        return child.returncode, last_line
+            last_words = self._read(child.stdout)
+        return child.returncode, last_words
 
     def _read(self, output: IO[bytes]) -> str:
-        latest: deque[str] = deque(maxlen=1)
+        latest: deque[str] = deque(maxlen=_LAST_LINES)
         with _Log(self._log) as log:
             while line := output.readline(_LINE_BYTES):
                 log.write(line)
@@ -137,7 +138,7 @@ class EngineKeeper:
                     self._become(State.READY)
                 elif text:
                     latest.append(text)
-        return latest[0] if latest else ""
+        return " ".join(latest)
 
     def _fail(self, message: str) -> None:
         self._become(State.FAILED, message)

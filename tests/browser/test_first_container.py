@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import RunningLab
+from ..conftest import until
 from .jupyterlab import (
     code_cells,
     open_notebook,
@@ -26,6 +22,7 @@ from .jupyterlab import (
     show_tab,
     wait_idle,
 )
+from .running import RunningLab
 
 LESSON = "en/02_first_container.ipynb"
 LESSON_KO = "ko/02_first_container.ipynb"
@@ -170,11 +167,11 @@ def test_engine_restarts_under_the_picture(page: Page, lab: RunningLab) -> None:
     open_notebook(page, lab.address(LESSON))
     draw(page, lab)
     expect(widget(page).locator(".lab-live")).to_contain_text("live", timeout=20_000)
-    killed = engine_pid(lab)
+    killed = lab.engine_pid()
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
-    until(lambda: engine_pid(lab) not in (None, killed))
-    until(lambda: engine_status(lab)["state"] == "ready")
+    until(lambda: lab.engine_pid() not in (None, killed))
+    until(lambda: lab.status()["state"] == "ready")
     expect(widget(page).locator(".lab-live")).to_have_attribute(
         "data-state", "live", timeout=20_000
     )
@@ -189,51 +186,11 @@ def test_engine_restarts_under_the_picture(page: Page, lab: RunningLab) -> None:
 def test_only_who_has_the_token_may_ask(lab: RunningLab) -> None:
     """Is the engine's status, like everything of the server, refused without the token?"""
     with pytest.raises(urllib.error.HTTPError) as refused:
-        ask(lab, "lab/engine", token="")
+        lab.ask("lab/engine", token="")
     assert refused.value.code == 403
 
 
 def choose_theme(lab: RunningLab, theme: str) -> None:
     """Set JupyterLab's theme through its own settings."""
     settings = {"raw": json.dumps({"theme": theme})}
-    ask(lab, "lab/api/settings/@jupyterlab/apputils-extension:themes", body=settings)
-
-
-def engine_status(lab: RunningLab) -> dict[str, str]:
-    status: dict[str, str] = json.loads(ask(lab, "lab/engine"))
-    return status
-
-
-def ask(lab: RunningLab, path: str, token: str | None = None, body: Any = None) -> bytes:
-    """Ask the Jupyter server, with the printed token unless another is given; PUT if there is a body."""
-    address, _, printed = lab.url.partition("?token=")
-    request = urllib.request.Request(
-        f"{address.partition('/lab')[0]}/{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        method="GET" if body is None else "PUT",
-        headers={"Authorization": f"token {printed if token is None else token}"},
-    )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-        content: bytes = answer.read()
-    return content
-
-
-def engine_pid(lab: RunningLab) -> int | None:
-    """Return the process of the engine's launcher, a child of the Jupyter server."""
-    for thread in Path(f"/proc/{lab.process.pid}/task").iterdir():
-        for pid in (thread / "children").read_text().split():
-            try:
-                command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if b"lab.cli\0engine" in command:
-                return int(pid)
-    return None
-
-
-def until(condition: Callable[[], bool], limit: float = 30.0) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
+    lab.ask("lab/api/settings/@jupyterlab/apputils-extension:themes", body=settings)

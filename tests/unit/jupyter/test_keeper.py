@@ -65,10 +65,10 @@ def test_engine_is_ready_and_ends_with_its_input(keep: Keep, log: Path, told: To
 
 def test_failed_start_is_told_once(keep: Keep, told: Told) -> None:
     """Is an engine that ends before it was ready left alone, and its last words told?"""
-    kept = keep("print('looking'); print('lab: another engine uses this folder'); sys.exit(1)")
+    kept = keep("print('lab: another engine uses this folder'); print('   stop it'); sys.exit(1)")
     until(lambda: kept.status.state is State.FAILED)
-    assert kept.status.message == "lab: another engine uses this folder"
-    assert told == ["lab: another engine uses this folder"]
+    assert kept.status.message == "lab: another engine uses this folder stop it"
+    assert told == [kept.status.message]
 
 
 def test_silent_failure_tells_the_exit_code(keep: Keep) -> None:
