@@ -8,6 +8,7 @@ from aiohttp import web
 
 from lab.api import (
     accounts,
+    attach,
     builds,
     containers,
     errors,
@@ -18,15 +19,16 @@ from lab.api import (
     system,
     volumes,
 )
+from lab.api.keys import ENGINE
 from lab.api.versions import API_VERSION, MIN_API_VERSION, check_version, common_headers
 from lab.engine.core import Engine
 
-ENGINE: web.AppKey[Engine] = system.ENGINE
 Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
 _RESOURCES: tuple[Sequence[Route], ...] = (
     system.ROUTES,
     containers.ROUTES,
+    attach.ROUTES,
     execs.ROUTES,
     images.ROUTES,
     builds.ROUTES,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from lab.api.attach import terminal_size
 from lab.api.bodies import answer, read_object
 from lab.api.errors import describe
-from lab.api.params import number
+from lab.api.keys import ENGINE
 from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, parse_detach_keys
-from lab.api.system import ENGINE
 from lab.api.versions import version_of
 from lab.engine.execs import (
     NOT_FOUND,
@@ -18,7 +18,7 @@ from lab.engine.execs import (
     parse_settings,
 )
 from lab.engine.state import check
-from lab.errors import Conflict, InvalidParameter, StartError
+from lab.errors import Conflict, StartError
 from lab.oci import fields
 from lab.runtime.stdio import STDERR, STDOUT
 
@@ -80,9 +80,7 @@ def _failure(error: Exception) -> Exception:
 
 
 async def resize(request: web.Request) -> web.Response:
-    rows, columns = number(request, "h"), number(request, "w")
-    if rows is None or columns is None or not (0 <= rows < 65536 and 0 <= columns < 65536):
-        raise InvalidParameter("invalid size of a terminal: h and w must be numbers")
+    rows, columns = terminal_size(request)
     wanted = request.app[ENGINE].execs.get(request.match_info["id"])
     wanted.streams.resize(rows, columns)
     return web.Response(status=200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from lab.api.bodies import answer
-from lab.api.system import ENGINE
+from lab.api.keys import ENGINE
 from lab.engine.containers import Container
 from lab.engine.networks import Network
 from lab.errors import Unsupported

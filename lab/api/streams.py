@@ -108,7 +108,8 @@ class Hijacked(asyncio.Protocol):
         self._streams = streams
         self._writes = writes
         self._escape = DetachKeys(keys) if keys and streams.terminal else None
-        self._ready = True
+        self._ready = asyncio.Event()
+        self._ready.set()
         self.closed = asyncio.get_running_loop().create_future()
         self.wanted: frozenset[int] = frozenset()
 
@@ -147,15 +148,16 @@ class Hijacked(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._streams.detach(self, wrote=self._writes)
+        self._ready.set()
         if not self.closed.done():
             self.closed.set_result(None)
         self._old.connection_lost(error)
 
     def pause_writing(self) -> None:
-        self._ready = False
+        self._ready.clear()
 
     def resume_writing(self) -> None:
-        self._ready = True
+        self._ready.set()
         self._streams.resume()
 
     # --- lab.runtime.stdio.Client
@@ -170,7 +172,11 @@ class Hijacked(asyncio.Protocol):
         self._transport.write(data if self._streams.terminal else frame(STDOUT, data))
 
     def ready(self) -> bool:
-        return self._ready
+        return self._ready.is_set()
+
+    async def room(self) -> None:
+        """Wait until the client has taken what was sent, or most of it, or has gone."""
+        await self._ready.wait()
 
     def finish(self) -> None:
         self._close()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from aiohttp import web
 
 from lab.api.bodies import answer
+from lab.api.departures import while_wanted
+from lab.api.keys import ENGINE as ENGINE
 from lab.api.params import Filters, seconds_to_ns
-from lab.api.streams import JsonStream
 from lab.api.versions import API_VERSION, MIN_API_VERSION, architecture
 from lab.engine import events, system
-from lab.engine.core import Engine
-
-ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+from lab.oci import fields
 
 _EVENT_FILTERS = frozenset(
     "config container daemon event image label network node plugin scope secret service type volume".split()
@@ -44,12 +43,18 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
         filters=filters.values,
     )
     journal = request.app[ENGINE].journal
-    async with JsonStream(request) as output:
-        await output.start()
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+
+    async def send() -> None:
         async with aclosing(events.stream(journal, query, time.time_ns())) as entries:
             async for entry in entries:
-                output.send(events.to_json(entry))
-    return output.response
+                await response.write(fields.dump(events.to_json(entry)) + b"\n")
+
+    await while_wanted(request, send())
+    with suppress(ConnectionError):
+        await response.write_eof()
+    return response
 
 
 ROUTES = [

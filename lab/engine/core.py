@@ -13,6 +13,7 @@ from lab.database import Database
 from lab.engine.builds import Builds
 from lab.engine.bundles import Bundles
 from lab.engine.containers import Container, Containers
+from lab.engine.continuity import settle, stop_all
 from lab.engine.creation import Creation
 from lab.engine.execs import Execs
 from lab.engine.explore import Explorer
@@ -143,11 +144,11 @@ class Engine:
         interrupted = self.containers.restore()
         await asyncio.to_thread(self.layers.recover)
         await asyncio.to_thread(self.images.sweep)
-        await self.lifecycle.settle(interrupted)
+        settle(self.containers, interrupted)
 
     async def stop_containers(self) -> None:
         """Stop all containers, and let nothing start any more; then end endless answers."""
-        await self.lifecycle.stop_all(STOP_SECONDS)
+        await stop_all(self.containers, self.lifecycle, STOP_SECONDS)
         self.stopping.set()
         self.explore.close()
 

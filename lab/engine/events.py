@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from lab.ids import short_id
 from lab.journal import Entry, Journal
 from lab.oci.fields import Json
+
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,9 @@ async def stream(journal: Journal, query: EventQuery, clock_ns: int) -> AsyncGen
     last = journal.subscribe(listen)
     try:
         if query.since_ns is not None:
-            for entry in journal.replay(query.since_ns, query.until_ns, last):
-                if query.wants(entry):
+            stored = journal.replay(query.since_ns, query.until_ns, last)
+            while page := await asyncio.to_thread(list, islice(stored, _PAGE)):
+                for entry in filter(query.wants, page):
                     yield entry
         while True:
             left = None if query.until_ns is None else (query.until_ns - clock_ns) / 1e9

@@ -22,15 +22,11 @@ from lab.engine.networks import Networks
 from lab.engine.signals import exit_code, runtime_failure, stop_seconds, stop_signal
 from lab.engine.state import NEVER, Status, check, moment, now
 from lab.errors import LabError, NotModified, StartError, Unavailable
-from lab.kernel import procfs
 from lab.runtime.cgroups import CgroupManager
 from lab.runtime.task import Task, TaskRequest, Tasks
 
 OUTPUT_LIMIT = 2.0
 """Seconds that are waited for the last output of a process that has ended."""
-
-CRASH_CODE = 255
-"""The exit code of a container whose engine ended without seeing it end."""
 
 _log = logging.getLogger(__name__)
 
@@ -225,15 +221,11 @@ class Lifecycle:
 
     def next_exit(self, container: Container) -> asyncio.Future[int]:
         """Return a future of the next end's exit code."""
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        container.exits.append(waiter)
-        return waiter
+        return _add_waiter(container.exits)
 
     def removal(self, container: Container) -> asyncio.Future[int]:
         """Return a future of the last exit code, done when the container is removed."""
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        container.removals.append(waiter)
-        return waiter
+        return _add_waiter(container.removals)
 
     async def wait_exit(self, container: Container) -> int:
         """Wait until a container does not run, and return its exit code."""
@@ -241,34 +233,14 @@ class Lifecycle:
             return container.record.state.exit_code
         return await self.next_exit(container)
 
-    async def settle(self, interrupted: list[Container]) -> None:
-        """Record that containers of an engine which ended unexpectedly do not run any more."""
-        for container in interrupted:
-            state = container.record.state
-            state.status, state.pid, state.exit_code = Status.EXITED, 0, CRASH_CODE
-            state.finished_at = now()
-            container.record.networks, container.record.ports = [], {}
-            self._containers.save(container)
-            self._containers.log_event(container, "die", exitCode=str(CRASH_CODE))
-            if container.settings.auto_remove:
-                self._containers.remove(container)
-
-    async def stop_all(self, seconds: int) -> None:
-        """End every container, and start none any more; a signal that would do nothing is left out."""
+    def refuse_starts(self) -> None:
+        """Start nothing any more."""
         self._stopping = True
-        stops = [self._stop_soon(container, seconds) for container in self._containers.all()]
-        await asyncio.gather(*stops, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Wait until every end that is known of has been dealt with."""
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
-
-    async def _stop_soon(self, container: Container, seconds: int) -> None:
-        async with container.lock:
-            # a start that was under way is over now
-            task = container.task
-        if task is not None:
-            number = stop_signal(container.record.config)
-            deaf = not procfs.catches(task.pid, number)
-            await self.stop(container, 0 if deaf else seconds)
 
     def _tell(self, waiters: list[asyncio.Future[int]], code: int) -> None:
         for waiter in waiters:
@@ -285,6 +257,14 @@ class Lifecycle:
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("the end of a container was not handled", exc_info=task.exception())
+
+
+def _add_waiter(waiters: list[asyncio.Future[int]]) -> asyncio.Future[int]:
+    waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    # those who gave up waiting are forgotten
+    waiters[:] = [each for each in waiters if not each.done()]
+    waiters.append(waiter)
+    return waiter
 
 
 @contextlib.contextmanager

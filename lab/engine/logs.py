@@ -6,11 +6,13 @@ Source: Docker's documentation of the json-file logging driver.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import json
 import os
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from lab.engine.state import now
@@ -21,6 +23,10 @@ _NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 _STREAMS = {name: number for number, name in _NAMES.items()}
 _LINE_LIMIT = 16 * 1024
 """Bytes; a longer line is stored in parts, as Docker does."""
+
+_ROWS = 1000
+"""How many rows are read at a time, so that no log is held in memory as a whole."""
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,12 @@ class LogFile:
 
     def open(self) -> None:
         """Begin a run: output will follow."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._fd = os.open(self.path, flags, 0o640)
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            # a row that a crash cut short must not swallow the next one
+            os.write(self._fd, b"\n")
         self.finished = False
 
     def write(self, stream: int, data: bytes) -> None:
@@ -90,29 +100,62 @@ class LogFile:
         self.finished = True
         self._notify()
 
-    def read(self, query: LogQuery, offset: int = 0) -> tuple[list[LogLine], int]:
-        """Return the wanted lines from a byte offset on, and the offset after them."""
-        if query.tail == 0:
-            return [], self._size()
-        lines: deque[LogLine] = deque(maxlen=query.tail)
-        end = offset
-        for line, end in self._stored(offset):  # noqa: B007 - the last one is wanted
-            if query.wants(line):
-                lines.append(line)
-        return list(lines), end
+    def read(self, query: LogQuery, offset: int = 0) -> tuple[list[LogLine], int, bool]:
+        """Return some wanted lines from a byte offset on, the offset after them, and whether to go on.
 
-    async def follow(self, query: LogQuery, offset: int) -> AsyncIterator[LogLine]:
-        """Yield wanted lines as they are written, until the run ends."""
-        onward = LogQuery(query.stdout, query.stderr, None, query.since, query.until)
+        Blocks while it reads; `tail` is not looked at.
+        """
+        lines: list[LogLine] = []
+        with self._opened() as file:
+            file.seek(offset)
+            for row in islice(file, _ROWS):
+                if not row.endswith(b"\n"):
+                    # still being written
+                    break
+                offset += len(row)
+                line = _parse(row)
+                if line is not None and query.wants(line):
+                    lines.append(line)
+            else:
+                return lines, offset, bool(file.peek(1))
+        return lines, offset, False
+
+    async def stream(self, query: LogQuery, follow: bool) -> AsyncIterator[list[LogLine]]:
+        """Yield wanted lines, many at a time; with `follow` also new ones, until the run ends."""
+        offset, size = await asyncio.to_thread(self._start_of, query)
         while True:
-            changed = self._changed
-            finished = self.finished
-            lines, offset = await asyncio.to_thread(self.read, onward, offset)
-            for line in lines:
-                yield line
-            if finished:
+            changed, finished = self._changed, self.finished
+            lines, offset, more = await asyncio.to_thread(self.read, query, offset)
+            if lines:
+                yield lines
+            if not follow and (offset >= size or not more):
                 return
-            await changed.wait()
+            if not more:
+                if finished:
+                    return
+                await changed.wait()
+
+    def _start_of(self, query: LogQuery) -> tuple[int, int]:
+        """Return the offset of the first line of the wanted end, and the file's size."""
+        with self._opened() as file:
+            size = file.seek(0, os.SEEK_END)
+            if query.tail is None:
+                return 0, size
+            left, start = query.tail, size
+            for offset, row in _backward(file, size) if left else ():
+                line = _parse(row)
+                if line is not None and query.wants(line):
+                    left, start = left - 1, offset
+                if not left:
+                    break
+            return start, size
+
+    def _opened(self) -> io.BufferedReader:
+        try:
+            return self.path.open("rb")
+        except FileNotFoundError:
+            # a container that never ran, or was removed a moment ago
+            return open(os.devnull, "rb")
 
     def _store(self, stream: int, pieces: list[bytes]) -> None:
         if not pieces or self._fd is None:
@@ -122,33 +165,18 @@ class LogFile:
             json.dumps({"log": piece.decode(errors="replace"), "stream": name, "time": at}) + "\n"
             for piece in pieces
         ]
-        try:
-            os.write(self._fd, "".join(rows).encode())
-        except OSError:
-            # a full disk must not stop the container; what does not fit is lost to the log
-            return
+        data = "".join(rows).encode()
+        # a full disk must not stop the container; what does not fit is lost to the log
+        with contextlib.suppress(OSError):
+            written = os.write(self._fd, data)
+            if written < len(data):
+                # rows are there as a whole or not at all
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
         self._notify()
 
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-
-    def _stored(self, offset: int) -> Iterator[tuple[LogLine, int]]:
-        try:
-            file = self.path.open("rb")
-        except FileNotFoundError:
-            return
-        with file:
-            file.seek(offset)
-            for row in file:
-                offset += len(row)
-                if row.endswith(b"\n"):
-                    line = _parse(row)
-                    if line is not None:
-                        yield line, offset
-
-    def _size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
 
 
 def parse_tail(text: str) -> int | None:
@@ -159,6 +187,25 @@ def parse_tail(text: str) -> int | None:
         raise InvalidParameter(f'invalid value for "tail": {text!r}')
     # Docker takes a negative number for "all"
     return int(text) if int(text) >= 0 else None
+
+
+def _backward(file: io.BufferedReader, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the rows of a file from the last to the first, with the offset of each."""
+    rest = b""
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        data = file.read(end - start) + rest
+        rest, *rows = data.split(b"\n")
+        offset = start + len(data)
+        for row in reversed(rows):
+            offset -= len(row)
+            if row:
+                yield offset, row
+            offset -= 1
+        end = start
+    if rest:
+        yield 0, rest
 
 
 def _parse(row: bytes) -> LogLine | None:
