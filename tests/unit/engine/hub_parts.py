@@ -71,7 +71,9 @@ def packed(folder: Path, *layers: Files, comment: str = "") -> Packed:
 def pack(config: bytes, layers: list[Descriptor], blobs: Mapping[Digest, bytes]) -> Packed:
     """Put a manifest over blobs."""
     descriptor = Descriptor(OCI_CONFIG, Digest.of(config), len(config))
-    manifest = Manifest(descriptor, tuple(layers)).to_bytes()
+    # unlike what this engine would write itself
+    notes = {"org.example.made-by": "somebody else"}
+    manifest = Manifest(descriptor, tuple(layers), annotations=notes).to_bytes()
     return Packed({**blobs, Digest.of(config): config}, manifest, config)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -172,5 +174,32 @@ def test_a_pull_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
                 await task
             assert is_empty(lab)
             assert (await lab.pull("big")).id == big.id
+
+    run(work())
+
+
+def test_unpacking_stops_when_a_pull_is_given_up(tmp_path: Path, nginx: Packed) -> None:
+    """Does cancelling end the work on a large layer early, and not only after it?"""
+
+    async def work() -> None:
+        async with world(tmp_path, {"nginx": nginx}) as lab:
+            stopped = threading.Event()
+
+            def endless(layer: Any, diff_id: Any, parent: Any, progress: Any) -> None:
+                for _ in range(10_000):
+                    try:
+                        progress(1)
+                    except LabError:
+                        stopped.set()
+                        raise
+                    time.sleep(0.001)
+
+            lab.parts.layers.unpack = endless  # type: ignore[method-assign,assignment]
+            task = asyncio.create_task(lab.pull("nginx"))
+            await until(lambda: any(each.get("status") == "Extracting" for each in lab.said))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert stopped.is_set()
 
     run(work())
