@@ -14,6 +14,7 @@ _POINTS = Text("{points} of {max} points", "{max}점 중 {points}점")
 _NEXT = Text("Next: ", "다음: ")
 _ALL = Text("All done.", "모두 끝났습니다.")
 _LINE = "margin:0 0 0 1.2em;padding:0"
+_SPOKEN = {DONE: Text("done", "됨"), OPEN: Text("missing", "빠짐")}
 _COLOURS = {DONE: "#1a7f37", OPEN: "#b35900"}
 
 
@@ -36,12 +37,12 @@ def as_html(results: Sequence[CheckResult], language: str) -> str:
     for result in results:
         mark = DONE if result.complete else OPEN
         parts.append(
-            f'<div style="margin:.4em 0"><b><span style="color:{_COLOURS[mark]}">{mark}</span>'
+            f'<div style="margin:.4em 0"><b>{_sign(mark, language)}'
             f" {escape(result.title.within(language))}</b>"
             f' <span style="opacity:.7">{escape(_points(result, language))}</span>'
         )
         parts += [
-            f'<div style="{_LINE}"><span style="color:{_COLOURS[sign]}">{sign}</span> {escape(line)}</div>'
+            f'<div style="{_LINE}">{_sign(sign, language)} {escape(line)}</div>'
             for sign, line in _findings(result, language)
         ]
         if result.hint:
@@ -56,6 +57,11 @@ def as_html(results: Sequence[CheckResult], language: str) -> str:
 def note_as_html(text: str, language: str) -> str:
     """Return one plain sentence, or a few lines, as HTML."""
     return f'<div lang="{language}">{escape(text).replace(chr(10), "<br>")}</div>'
+
+
+def _sign(mark: str, language: str) -> str:
+    spoken = _SPOKEN[mark].within(language)
+    return f'<span role="img" aria-label="{spoken}" style="color:{_COLOURS[mark]}">{mark}</span>'
 
 
 def _points(result: CheckResult, language: str) -> str:

@@ -201,9 +201,7 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (DockerException, requests.RequestException, OSError) as error:
-        raise EngineUnreachable(
-            f"the engine does not answer: {error}", hint="start the lab with `lab start`"
-        ) from error
+        raise EngineUnreachable(f"the engine does not answer any more: {error}") from error
 
 
 def _get(host: str, port: int, limit: float) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import docker
 import nbformat
+from nbformat import NotebookNode
 
 import grader
 from grader import notebook
@@ -21,7 +22,8 @@ from grader.client import connected, make_account
 from grader.engine import fresh_engine, sweep
 from grader.evidence import Evidence
 from grader.exercise import Exercise
-from grader.replay import Limits, replay
+from grader.notebook import Step
+from grader.replay import Limits, Replayed, replay
 from grader.report import Report
 from grader.results import CheckResult
 from grader.student import Student
@@ -66,6 +68,22 @@ def grade(submission: Submission, means: Means, output: Path | None = None) -> R
     steps = notebook.plan(source, handed_in, submission.exercise)
     replayed = notebook.cells_of(steps, handed_in)
     sweep()
+    done, engine = _replay(submission, means, steps, replayed)
+    if output is not None:
+        nbformat.write(replayed, output)  # type: ignore[no-untyped-call]
+    results = tuple(
+        done.results.get(task.name) or task.unevaluated(_NO_CELL)
+        for task in submission.exercise.tasks
+    )
+    seconds = time.monotonic() - began
+    name, student = submission.exercise.name, submission.student.id
+    return Report(name, student, results, tuple(done.failures), engine, seconds)
+
+
+def _replay(
+    submission: Submission, means: Means, steps: list[Step], replayed: NotebookNode
+) -> tuple[Replayed, dict[str, str]]:
+    """Do the steps against a fresh engine; return what came of them, and which engine it was."""
     with ExitStack() as stack:
         space = stack.enter_context(workspace())
         copy_submission(submission.file, submission.exercise.name, space.work)
@@ -73,29 +91,13 @@ def grade(submission: Submission, means: Means, output: Path | None = None) -> R
         host = stack.enter_context(fresh_engine(space, means.catalog))
         client = stack.enter_context(connected(host))
         make_account(client, submission.student)
-        environ = _environ(submission, means, space)
-        done = replay(
-            steps,
-            replayed,
-            space,
-            environ,
-            means.limits,
-            lambda task: _evaluate(submission, task, client),
-        )
         engine = _engine(client)
-    if output is not None:
-        nbformat.write(replayed, output)  # type: ignore[no-untyped-call]
-    return Report(
-        submission.exercise.name,
-        submission.student.id,
-        tuple(
-            done.results.get(task.name) or task.unevaluated(_NO_CELL)
-            for task in submission.exercise.tasks
-        ),
-        tuple(done.failures),
-        engine,
-        time.monotonic() - began,
-    )
+        environ = _environ(submission, means, space)
+
+        def evaluate(task: str) -> CheckResult:
+            return _evaluate(submission, task, client)
+
+        return replay(steps, replayed, space, environ, means.limits, evaluate), engine
 
 
 def _evaluate(submission: Submission, task: str, client: docker.DockerClient) -> CheckResult:

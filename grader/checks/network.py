@@ -19,13 +19,13 @@ def publishes(run: Run, port: int) -> Finding:
         return Finding(False, goal, run.hint)
     addresses = _addresses(run, port)
     if not addresses:
-        name, own = run.running.name, run.evidence.student.port
+        name = run.running.name
+        command = f"docker run -d -p {run.evidence.student.port}:{port} {run.built.name}"
         hint = Text(
             f"{name} runs without -p, and ports cannot be added later: docker rm -f {name}, then"
-            f" docker run -d -p {own}:{port} and the image's name.",
+            f" {command}",
             f"{name} 컨테이너는 {port}번 포트를 -p로 공개하지 않았고, 나중에 더할 수 없습니다."
-            f" docker rm -f {name} 명령으로 지운 뒤"
-            f" docker run -d -p {own}:{port} 옵션으로 다시 실행하세요.",
+            f" docker rm -f {name} 명령으로 지운 뒤 다시 실행하세요: {command}",
         )
         return Finding(False, goal, hint)
     host_port = addresses[0][1]
