@@ -36,9 +36,16 @@ def run_cell(page: Page, source: str) -> Locator:
     """Run the code cell that contains `source`; return it when it has run."""
     cell = code_cells(page).filter(has_text=source).first
     cell.scroll_into_view_if_needed()
-    cell.locator(".jp-InputArea-prompt").first.click()
+    prompt = cell.locator(".jp-InputArea-prompt").first
+    before = prompt.text_content()
+    prompt.click()
     page.keyboard.press("Control+Enter")
-    expect(cell.locator(".jp-InputArea-prompt").first).to_have_text(r"[*]:", timeout=5_000)
+    # each run has a number of its own
+    page.wait_for_function(
+        "([prompt, before]) => prompt.textContent !== before && /\\d/.test(prompt.textContent)",
+        arg=[prompt.element_handle(), before],
+        timeout=LIMIT,
+    )
     wait_idle(page)
     return cell
 

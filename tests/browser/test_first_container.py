@@ -188,6 +188,7 @@ def test_only_who_has_the_token_may_ask(lab: RunningLab) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         lab.ask("lab/engine", token="")
     assert refused.value.code == 403
+    refused.value.close()
 
 
 def choose_theme(lab: RunningLab, theme: str) -> None:
