@@ -90,6 +90,24 @@ def test_no_engine(catalog: Path, tmp_path: Path) -> None:
     assert list(long.iterdir()) == []
 
 
+def test_engine_ends_meanwhile(catalog: Path, tmp_path: Path, short_tmp: Path) -> None:
+    """Is nothing scored, and nothing left behind, if the engine ends while it is needed?"""
+    folder = short_tmp / "ends"
+    folder.mkdir()
+    kill = (
+        "import os, pathlib\n"
+        "own = os.path.dirname(os.environ['DOCKER_HOST'].removeprefix('unix://'))\n"
+        "for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n"
+        "    words = path.read_text().split('\\0')\n"
+        "    if 'lab.cli' in words and f'{own}/engine' in words:\n"
+        "        os.kill(int(path.parent.name), 9)"
+    )
+    graded = grade(hand_in(tmp_path, answers(build=kill)), catalog, TMPDIR=str(folder))
+    assert (graded.code, graded.out) == (2, "")
+    assert "engine does not answer" in graded.err and "Traceback" not in graded.err
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(number: int, catalog: Path, tmp_path: Path, short_tmp: Path) -> None:
     """Does an interrupted grader end at once, with its engine and kernel, and leave no folder?"""
