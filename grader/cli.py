@@ -56,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    # imported here: notebooks and kernels take a second to import, `--help` should not
+    # nbformat imports jsonschema, and that a grammar of IRIs, which no notebook needs and which
+    # takes a second of processor time; jsonschema does without it where it is not installed
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    # imported here: notebooks and kernels take long to import, `--help` should not
     from grader.command import grade_file
 
     report, language = grade_file(options, os.environ)
