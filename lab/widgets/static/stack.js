@@ -1,9 +1,15 @@
 // The picture: towers of layers, with images and containers on top.
 
+const CONTAINERS_DRAWN = 12; // for each image, the latest ones; the others are counted
+
 /** How many columns a tower needs: one for each image, more where containers stand side by side. */
 function columnsOf(view, tower) {
-  const own = tower.images.reduce((sum, image) => sum + Math.max(1, view.containersOf(image).length), 0);
+  const own = tower.images.reduce((sum, image) => sum + columnsOfImage(view, image), 0);
   return tower.above.reduce((sum, above) => sum + columnsOf(view, above), own);
+}
+
+function columnsOfImage(view, image) {
+  return Math.min(Math.max(1, view.containersOf(image).length), CONTAINERS_DRAWN);
 }
 
 /** A layer with everything that stands on it; the base of a tower is at the bottom. */
@@ -24,6 +30,8 @@ function drawTower(view, tower) {
 function drawImage(view, image) {
   const { say } = view;
   const containers = view.containersOf(image);
+  const drawn = containers.slice(-CONTAINERS_DRAWN);
+  const others = containers.length - drawn.length;
   const name = image.names[0] ?? say("image_nameless");
   const about = say("image_about", {
     name,
@@ -32,8 +40,13 @@ function drawImage(view, image) {
   });
   return make(
     "section",
-    { class: "lab-image-column", style: `flex-grow: ${Math.max(1, containers.length)}`, "aria-label": name },
-    make("div", { class: "lab-containers" }, containers.map((each) => drawContainer(view, each))),
+    { class: "lab-image-column", style: `flex-grow: ${columnsOfImage(view, image)}`, "aria-label": name },
+    make(
+      "div",
+      { class: "lab-containers" },
+      others > 0 && make("div", { class: "lab-others" }, say("other_containers", { count: others })),
+      drawn.map((each) => drawContainer(view, each)),
+    ),
     make(
       "button",
       { ...view.choice("image", image.id), class: "lab-block lab-image", "aria-label": about },
