@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from lab.api import (
+    absent,
     accounts,
     attach,
     builds,
@@ -34,6 +35,7 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     builds.ROUTES,
     networks.ROUTES,
     volumes.ROUTES,
+    absent.ROUTES,
 )
 
 

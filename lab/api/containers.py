@@ -15,7 +15,7 @@ from lab.api.keys import ENGINE
 from lab.api.params import Filters, flag, number
 from lab.api.requests import parse_create
 from lab.api.streams import parse_detach_keys, send_pieces
-from lab.engine.listing import LIST_FILTERS, select
+from lab.engine.listing import LIST_FILTERS, select, shown_image
 from lab.engine.signals import parse_signal
 from lab.errors import Conflict, InvalidParameter
 
@@ -37,9 +37,14 @@ async def list_containers(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     filters = Filters.of(request, LIST_FILTERS)
     everything = flag(request, "all") or bool(filters.get("status") or filters.get("exited"))
-    found = select(engine.containers, filters, everything, number(request, "limit"))
+    limit = number(request, "limit")
+    found = select(engine.containers, engine.store, filters, everything, limit)
     with_size = flag(request, "size")
-    rows = [shapes.summary(each, await engine.sizes(each) if with_size else None) for each in found]
+    rows = []
+    for each in found:
+        image = shown_image(engine.store, each.record.image_name, each.image_id)
+        sizes = await engine.sizes(each) if with_size else None
+        rows.append(shapes.summary(each, image, sizes))
     return answer(rows)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from lab.engine.refusals import refuse_networking
 from lab.engine.settings import CONFIG_DEFAULTS, HOST_DEFAULTS
+from lab.engine.signals import parse_signal
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci import fields
 from lab.oci.fields import Json
@@ -14,7 +16,11 @@ _MAPS = ("ExposedPorts", "Volumes")
 
 
 def parse_create(body: Json) -> tuple[Json, Json]:
-    """Return Config and HostConfig of a request; InvalidParameter for wrong types."""
+    """Return Config and HostConfig of a request.
+
+    Raises InvalidParameter for wrong types and values, Unsupported for what cannot be done yet.
+    """
+    refuse_networking(fields.obj(body, "NetworkingConfig"))
     return _config(body), _host(fields.obj(body, "HostConfig"))
 
 
@@ -27,18 +33,27 @@ def _config(body: Json) -> Json:
     config["Labels"] = dict(fields.text_map(body, "Labels"))
     if body.get("StopTimeout") is not None:
         config["StopTimeout"] = fields.integer(body, "StopTimeout")
-    _check(config, fields.obj(body, "Healthcheck"))
+    _check(config, body)
     return config
 
 
-def _check(config: Json, health: Json) -> None:
+def _check(config: Json, body: Json) -> None:
     if not config["Image"]:
         raise InvalidParameter("config.Image cannot be empty")
     for entry in config["Env"]:
         if not entry or entry.startswith("="):
             raise InvalidParameter(f"invalid environment variable: {entry}")
-    if health.get("Test") not in (None, [], ["NONE"]):
+    folder = config["WorkingDir"]
+    if folder and not folder.startswith("/"):
+        raise InvalidParameter(
+            f"the working directory '{folder}' is invalid, it needs to be an absolute path"
+        )
+    if config.get("StopSignal"):
+        parse_signal(config["StopSignal"])
+    if fields.obj(body, "Healthcheck").get("Test") not in (None, [], ["NONE"]):
         raise Unsupported("this engine does not support --health-cmd yet")
+    if fields.text(body, "MacAddress"):
+        raise Unsupported("this engine does not support --mac-address yet")
 
 
 def _words(body: Json, key: str) -> list[str]:
@@ -49,9 +64,7 @@ def _words(body: Json, key: str) -> list[str]:
 
 def _host(source: Json) -> Json:
     host = dict(HOST_DEFAULTS)
-    for key, value in source.items():
-        if value is not None:
-            host[key] = value
+    host.update({key: value for key, value in source.items() if value is not None})
     if not isinstance(host["PortBindings"], dict):
         raise InvalidParameter("PortBindings must be an object")
     if host["NetworkMode"] in ("", "default"):
@@ -63,4 +76,10 @@ def _host(source: Json) -> Json:
         host["MemorySwappiness"] = None
     if not fields.text(fields.obj(host, "LogConfig"), "Type"):
         host["LogConfig"] = HOST_DEFAULTS["LogConfig"]
+    # clients write "nothing in particular" as an empty value
+    for key in ("IpcMode", "CgroupnsMode", "Runtime", "ShmSize"):
+        host[key] = host[key] or HOST_DEFAULTS[key]
+    memory = fields.integer(host, "Memory")
+    if memory > 0 and not host["MemorySwap"]:
+        host["MemorySwap"] = 2 * memory
     return host

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lab.engine.containers import Container
-from lab.engine.state import Attachment, Record, State, Status
+from lab.engine.state import NEVER, Attachment, Record, State, Status
 from lab.oci.fields import Json
 
 
 def inspect(container: Container, exec_ids: list[str], sizes: tuple[int, int] | None) -> Json:
     """Return what ContainerInspect answers; `sizes` are bytes of the writable layer, and of all."""
     record = container.record
-    folder = container.folder
     shape: Json = {
         "Id": record.id,
         "Created": record.created,
@@ -21,10 +20,7 @@ def inspect(container: Container, exec_ids: list[str], sizes: tuple[int, int] | 
         "Args": record.args,
         "State": record.state.to_json(),
         "Image": record.image,
-        "ResolvConfPath": str(folder / "resolv.conf"),
-        "HostnamePath": str(folder / "hostname"),
-        "HostsPath": str(folder / "hosts"),
-        "LogPath": str(container.log.path) if container.log else "",
+        **_paths(container),
         "Name": f"/{record.name}",
         "RestartCount": record.restart_count,
         "Driver": "overlay2",
@@ -47,14 +43,23 @@ def inspect(container: Container, exec_ids: list[str], sizes: tuple[int, int] | 
     return shape
 
 
-def summary(container: Container, sizes: tuple[int, int] | None) -> Json:
-    """Return one row of ContainerList."""
+def _paths(container: Container) -> Json:
+    """Return where Docker's files about a container are; they come with its first start."""
+    started = container.record.state.started_at != NEVER
+    names = {"ResolvConfPath": "resolv.conf", "HostnamePath": "hostname", "HostsPath": "hosts"}
+    paths = {key: str(container.folder / name) for key, name in names.items()}
+    paths["LogPath"] = str(container.log.path) if container.log else ""
+    return paths if started else dict.fromkeys(paths, "")
+
+
+def summary(container: Container, image: str, sizes: tuple[int, int] | None) -> Json:
+    """Return one row of ContainerList; `image` is how the image is to be called."""
     record = container.record
     created = datetime.fromisoformat(record.created[:26] + "+00:00")
     shape: Json = {
         "Id": record.id,
         "Names": [f"/{record.name}"],
-        "Image": record.image_name,
+        "Image": image,
         "ImageID": record.image,
         "Command": _command(record),
         "Created": int(created.timestamp()),
@@ -110,8 +115,9 @@ def duration(seconds: float) -> str:
     ):
         if hours < limit:
             return f"{hours // size} {name}"
-    days = hours // 24
-    return f"{days // 30} months" if days < 365 * 2 else f"{days // 365} years"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months"
+    return f"{whole // 3600 // 24 // 365} years"
 
 
 def ports(record: Record) -> list[Json]:
@@ -128,8 +134,8 @@ def ports(record: Record) -> list[Json]:
 
 
 def _command(record: Record) -> str:
-    words = [record.path, *record.args]
-    return " ".join(f"'{word}'" if " " in word else word for word in words)
+    quoted = (f"'{word}'" if " " in word else word for word in record.args)
+    return " ".join((record.path, *quoted))
 
 
 def _since(text: str, at: datetime) -> float:

@@ -60,6 +60,7 @@ class Bundles:
             seccomp=seccomp,
             cgroups=self._cgroups,
             owner=self._ids.to_sandbox(0),
+            shm_bytes=settings.shm_bytes,
         )
         write_bundle(container.folder, process_of(container), plan)
         rootfs = self._snapshots.mounts(container.id)

@@ -112,7 +112,13 @@ class Engine:
         )
         self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups)
         self.creation = Creation(
-            self.containers, self.networks, self.cgroups, self.link, root, self.config.idmapped
+            self.containers,
+            self.networks,
+            self.cgroups,
+            self.link,
+            root,
+            self.config.idmapped,
+            self.host.cpus,
         )
 
     def _build_builder(self, scratch: Path) -> None:

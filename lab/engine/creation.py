@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from lab.engine.containers import Container, Containers
 from lab.engine.launcher import LauncherLink
 from lab.engine.networks import Networks
 from lab.engine.settings import HostSettings
-from lab.errors import InvalidParameter
+from lab.errors import InvalidParameter, NotFound
 from lab.network.bindings import parse_port_bindings
 from lab.oci.fields import Json
 from lab.oci.runtime_spec import Mount
@@ -25,6 +26,13 @@ _DISCARDED = {
     "Quota and period discarded.",
 }
 
+_WITHOUT: dict[str, Json] = {
+    "memory": {"Memory": 0, "MemorySwap": -1},
+    "pids": {"PidsLimit": None},
+    "cpu": {"NanoCpus": 0},
+}
+"""What HostConfig says when a limit has been discarded."""
+
 
 class Creation:
     """Creates containers for clients; what can be known to fail later fails here already."""
@@ -37,32 +45,52 @@ class Creation:
         link: LauncherLink,
         state: Path,
         idmapped: bool,
+        cpus: int,
     ) -> None:
-        """`state` is the engine's own folder, which nobody may bind."""
+        """`state` is the engine's own folder, which nobody may bind; the machine has `cpus`."""
         self._containers = containers
         self._networks = networks
         self._cgroups = cgroups
         self._link = link
         self._state = state
         self._idmapped = idmapped
+        self._cpus = cpus
 
     async def create(self, name: str, config: Json, host: Json) -> tuple[Container, list[str]]:
         """Create a container; return it with Docker's warnings."""
         settings = HostSettings.from_json(host)
-        self._networks.check(settings.network)
+        self._check_network(settings.network)
+        self._check_cpus(settings.limits)
         parse_port_bindings(host["PortBindings"])
-        warnings = self._limit_warnings(settings.limits)
+        warnings = self._discard_limits(settings.limits, host)
         for bind in settings.binds:
             warnings += await asyncio.to_thread(self._check_bind, bind)
         return self._containers.create(name, config, host), warnings
 
-    def _limit_warnings(self, limits: Limits) -> list[str]:
+    def _check_network(self, name: str) -> None:
+        """Refuse a network that the engine does not support; an absent one is missed at the start.
+
+        So it is with Docker, and clients take a 404 at the creation for a missing image.
+        """
+        with contextlib.suppress(NotFound):
+            self._networks.check(name)
+
+    def _check_cpus(self, limits: Limits) -> None:
+        if limits.nano_cpus > self._cpus * 1_000_000_000:
+            raise InvalidParameter(
+                f"range of CPUs is from 0.01 to {self._cpus}.00, as there are only {self._cpus} "
+                "CPUs available"
+            )
+
+    def _discard_limits(self, limits: Limits, host: Json) -> list[str]:
+        """Take limits that cannot be had here out of `host`, and return Docker's warnings."""
         wanted = {"memory": limits.memory, "pids": limits.pids, "cpu": limits.nano_cpus}
-        return [
-            text
-            for controller, text in _DISCARDED.items()
-            if wanted[controller] and not self._cgroups.supports(controller)
+        discarded = [
+            name for name in _DISCARDED if wanted[name] and not self._cgroups.supports(name)
         ]
+        for name in discarded:
+            host.update(_WITHOUT[name])
+        return [_DISCARDED[name] for name in discarded]
 
     def _check_bind(self, bind: Mount) -> list[str]:
         source = Path(os.path.realpath(bind.source))

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from lab.engine.refusals import refuse_unsupported
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci import fields
 from lab.oci.fields import Json
@@ -18,6 +19,11 @@ from lab.runtime import capabilities
 from lab.runtime.cgroups import Limits
 
 DEFAULT_NETWORKS = ("default", "bridge", "none")
+DEFAULT_SHM_SIZE = 64 << 20
+"""Bytes of /dev/shm."""
+_RLIMITS = (
+    "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
+).split()
 MINIMUM_MEMORY = 6 << 20
 """Bytes; Docker refuses a smaller limit."""
 
@@ -70,16 +76,38 @@ HOST_DEFAULTS: Json = {
     "SecurityOpt": None,
     "UTSMode": "",
     "UsernsMode": "",
-    "ShmSize": 67108864,
+    "ShmSize": DEFAULT_SHM_SIZE,
     "Runtime": "lab",
     "Isolation": "",
     "CpuShares": 0,
     "Memory": 0,
     "NanoCpus": 0,
     "MemorySwap": 0,
+    "CgroupParent": "",
+    "BlkioWeight": 0,
+    "BlkioWeightDevice": [],
+    "BlkioDeviceReadBps": [],
+    "BlkioDeviceWriteBps": [],
+    "BlkioDeviceReadIOps": [],
+    "BlkioDeviceWriteIOps": [],
+    "CpuPeriod": 0,
+    "CpuQuota": 0,
+    "CpuRealtimePeriod": 0,
+    "CpuRealtimeRuntime": 0,
+    "CpusetCpus": "",
+    "CpusetMems": "",
+    "Devices": [],
+    "DeviceCgroupRules": None,
+    "DeviceRequests": None,
+    "MemoryReservation": 0,
     "MemorySwappiness": None,
+    "OomKillDisable": False,
     "PidsLimit": None,
     "Ulimits": None,
+    "CpuCount": 0,
+    "CpuPercent": 0,
+    "IOMaximumIOps": 0,
+    "IOMaximumBandwidth": 0,
     "MaskedPaths": [
         "/proc/asound",
         "/proc/acpi",
@@ -96,27 +124,6 @@ HOST_DEFAULTS: Json = {
     ],
     "ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
 }
-_UNSUPPORTED = {
-    "VolumesFrom": "--volumes-from",
-    "Links": "--link",
-    "Devices": "--device",
-    "DeviceRequests": "--gpus",
-    "SecurityOpt": "--security-opt",
-    "Mounts": "--mount",
-    "StorageOpt": "--storage-opt",
-    "CpusetCpus": "--cpuset-cpus",
-    "CpuQuota": "--cpu-quota",
-    "Sysctls": "--sysctl",
-    "Dns": "--dns",
-    "DnsSearch": "--dns-search",
-    "DnsOptions": "--dns-option",
-    "UTSMode": "--uts",
-    "PidMode": "--pid",
-    "CgroupParent": "--cgroup-parent",
-    "Init": "--init",
-    "PublishAllPorts": "--publish-all",
-    "Privileged": "--privileged",
-}
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -127,6 +134,7 @@ class HostSettings:
     network: str
     binds: tuple[Mount, ...]
     tmpfs: tuple[Mount, ...]
+    shm_bytes: int
     limits: Limits
     capabilities: tuple[str, ...]
     auto_remove: bool
@@ -146,6 +154,7 @@ class HostSettings:
             network="bridge" if mode == "default" else mode,
             binds=tuple(map(parse_bind, fields.texts(host, "Binds"))),
             tmpfs=tuple(_tmpfs(*item) for item in fields.text_map(host, "Tmpfs").items()),
+            shm_bytes=_shm_size(host),
             limits=parse_limits(host),
             capabilities=effective_capabilities(
                 fields.texts(host, "CapAdd"), fields.texts(host, "CapDrop")
@@ -158,27 +167,6 @@ class HostSettings:
             rlimits=tuple(map(_rlimit, fields.objects(host, "Ulimits"))),
             oom_score_adj=fields.integer(host, "OomScoreAdj"),
         )
-
-
-def refuse_unsupported(host: Json) -> None:
-    """Raise Unsupported, naming the CLI's option, if HostConfig asks for what is not done yet."""
-    for key, option in _UNSUPPORTED.items():
-        if host.get(key):
-            raise Unsupported(f"this engine does not support {option} yet")
-    policy = fields.text(fields.obj(host, "RestartPolicy"), "Name")
-    if policy not in ("", "no"):
-        known = ("always", "unless-stopped", "on-failure")
-        if policy not in known:
-            raise InvalidParameter(
-                f"invalid restart policy: unknown policy '{policy}'; use one of {known}"
-            )
-        raise Unsupported("this engine does not support --restart yet")
-    for key, wanted in (("IpcMode", ("", "private", "shareable")), ("UsernsMode", ("",))):
-        if fields.text(host, key) not in wanted:
-            raise Unsupported(f"this engine does not support {key} {host[key]!r} yet")
-    driver = fields.text(fields.obj(host, "LogConfig"), "Type")
-    if driver not in ("", "json-file", "none"):
-        raise InvalidParameter(f"logger: no log driver named '{driver}' is registered")
 
 
 def parse_bind(text: str) -> Mount:
@@ -264,6 +252,20 @@ def _tmpfs(path: str, options: str) -> Mount:
     return Mount(path, "tmpfs", "tmpfs", ("nosuid", "nodev", "noexec", *words))
 
 
+def _shm_size(host: Json) -> int:
+    size = fields.integer(host, "ShmSize") or DEFAULT_SHM_SIZE
+    if size < 0:
+        raise InvalidParameter("SHM size can not be less than 0")
+    return size
+
+
 def _rlimit(source: dict[str, Any]) -> Rlimit:
-    name = fields.text(source, "Name").upper()
-    return Rlimit(f"RLIMIT_{name}", fields.integer(source, "Soft"), fields.integer(source, "Hard"))
+    name, soft = fields.text(source, "Name"), fields.integer(source, "Soft")
+    hard = fields.integer(source, "Hard")
+    if name not in _RLIMITS:
+        raise InvalidParameter(f"invalid ulimit type: {name}")
+    if hard != -1 and not -1 < soft <= hard:
+        raise InvalidParameter(
+            f"ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
+        )
+    return Rlimit(f"RLIMIT_{name.upper()}", soft, hard)

@@ -23,7 +23,7 @@ class BundlePlan:
 
     `hosts` are (address, names) lines for /etc/hosts; `resolv_conf` is that file's text;
     `owner` the sandbox id of the container's root; `cgroups` names the hierarchies to show
-    (`unified`, or version 1 controllers).
+    (`unified`, or version 1 controllers); `shm_bytes` is the size of /dev/shm.
     """
 
     hostname: str
@@ -37,6 +37,7 @@ class BundlePlan:
     seccomp: str
     cgroups: Sequence[str]
     owner: int
+    shm_bytes: int
     own_network: bool = True
 
 
@@ -59,7 +60,7 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
         hostname=plan.hostname,
         domainname=plan.domainname,
         root_readonly=plan.readonly,
-        mounts=(*own, *_cgroup_mounts(plan.cgroups), *plan.mounts),
+        mounts=(*own, _shared_memory(plan), *_cgroup_mounts(plan.cgroups), *plan.mounts),
         linux=Linux(
             masked_paths=tuple(plan.masked_paths),
             readonly_paths=tuple(plan.readonly_paths),
@@ -86,6 +87,11 @@ def default_hosts(address: str, hostname: str, extra: Sequence[str]) -> list[tup
     if address:
         lines.append((address, hostname))
     return lines
+
+
+def _shared_memory(plan: BundlePlan) -> Mount:
+    options = ("nosuid", "nodev", "noexec", "mode=1777", f"size={plan.shm_bytes}")
+    return Mount("/dev/shm", "tmpfs", "shm", options)
 
 
 def _cgroup_mounts(hierarchies: Sequence[str]) -> list[Mount]:

@@ -121,8 +121,6 @@ def _fill_dev(devices: dict[str, int]) -> None:
         os.close(fd)
     terminals = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
     mount_at(Mount("/dev/pts", "devpts", "devpts", terminals))
-    memory = ("nosuid", "nodev", "noexec", "mode=1777", "size=65536k")
-    mount_at(Mount("/dev/shm", "tmpfs", "shm", memory))
     mount_at(Mount("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "nodev", "noexec")))
     for path, target in _LINKS.items():
         os.symlink(target, path)

@@ -1,0 +1,103 @@
+"""What Docker can do with a container and this engine cannot yet: refused by the option's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.errors import InvalidParameter, Unsupported
+from lab.oci import fields
+from lab.oci.fields import Json
+
+_HOST = {
+    "VolumesFrom": "--volumes-from",
+    "Links": "--link",
+    "Devices": "--device",
+    "DeviceRequests": "--gpus",
+    "DeviceCgroupRules": "--device-cgroup-rule",
+    "SecurityOpt": "--security-opt",
+    "Mounts": "--mount",
+    "StorageOpt": "--storage-opt",
+    "VolumeDriver": "--volume-driver",
+    "CpusetCpus": "--cpuset-cpus",
+    "CpusetMems": "--cpuset-mems",
+    "CpuPeriod": "--cpu-period",
+    "CpuQuota": "--cpu-quota",
+    "CpuRealtimePeriod": "--cpu-rt-period",
+    "CpuRealtimeRuntime": "--cpu-rt-runtime",
+    "BlkioWeight": "--blkio-weight",
+    "BlkioWeightDevice": "--blkio-weight-device",
+    "BlkioDeviceReadBps": "--device-read-bps",
+    "BlkioDeviceWriteBps": "--device-write-bps",
+    "BlkioDeviceReadIOps": "--device-read-iops",
+    "BlkioDeviceWriteIOps": "--device-write-iops",
+    "MemoryReservation": "--memory-reservation",
+    "MemorySwappiness": "--memory-swappiness",
+    "OomKillDisable": "--oom-kill-disable",
+    "Sysctls": "--sysctl",
+    "Dns": "--dns",
+    "DnsSearch": "--dns-search",
+    "DnsOptions": "--dns-option",
+    "UTSMode": "--uts",
+    "PidMode": "--pid",
+    "CgroupParent": "--cgroup-parent",
+    "Init": "--init",
+    "PublishAllPorts": "--publish-all",
+    "Privileged": "--privileged",
+}
+_ENDPOINT = {
+    "IPAMConfig": "--ip",
+    "Links": "--link",
+    "Aliases": "--network-alias",
+    "MacAddress": "--mac-address",
+    "DriverOpts": "--network driver-opt",
+}
+_MODES = {
+    "IpcMode": ("", "private", "shareable"),
+    "UsernsMode": ("",),
+    "CgroupnsMode": ("", "private"),
+    "Isolation": ("", "default"),
+}
+_RESTART_POLICIES = ("always", "unless-stopped", "on-failure")
+
+
+def refuse_unsupported(host: Json) -> None:
+    """Raise Unsupported, naming the CLI's option, if HostConfig asks for what is not done yet.
+
+    Raises InvalidParameter for what Docker does not know either.
+    """
+    for key, option in _HOST.items():
+        if host.get(key):
+            raise _refusal(option)
+    for key, known in _MODES.items():
+        if fields.text(host, key) not in known:
+            raise Unsupported(f"this engine does not support {key} {host[key]!r} yet")
+    policy = fields.text(fields.obj(host, "RestartPolicy"), "Name")
+    if policy in _RESTART_POLICIES:
+        raise _refusal("--restart")
+    if policy not in ("", "no"):
+        raise InvalidParameter(
+            f"invalid restart policy: unknown policy '{policy}'; use one of 'no', "
+            "'always', 'on-failure', or 'unless-stopped'"
+        )
+    driver = fields.text(fields.obj(host, "LogConfig"), "Type")
+    if driver not in ("", "json-file", "none"):
+        raise InvalidParameter(f"logger: no log driver named '{driver}' is registered")
+    runtime = fields.text(host, "Runtime")
+    if runtime not in ("", "lab"):
+        raise InvalidParameter(f"unknown or invalid runtime name: {runtime}")
+
+
+def refuse_networking(networking: Json) -> None:
+    """Raise Unsupported, naming the option, if NetworkingConfig asks for what is not done yet."""
+    endpoints = fields.obj(networking, "EndpointsConfig")
+    if len(endpoints) > 1:
+        raise Unsupported("this engine does not support several networks of one container yet")
+    for name in endpoints:
+        endpoint: dict[str, Any] = fields.obj(endpoints, name)
+        for key, option in _ENDPOINT.items():
+            if endpoint.get(key):
+                raise _refusal(option)
+
+
+def _refusal(option: str) -> Unsupported:
+    return Unsupported(f"this engine does not support {option} yet")
