@@ -46,10 +46,12 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # a full disk may have made SQLite give the transaction up by itself
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return the row id of an insert, else the number of rows touched."""

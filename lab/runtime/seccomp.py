@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import errno
 import platform
+import struct
 
 from lab.kernel.libseccomp import ALLOW, Argument, Compare, Filter, errno_action
 from lab.runtime import seccomp_rules as rules
+
+_LOAD_NUMBER, _RETURN = 0x20, 0x06
+_JUMP_IF_EQUAL, _JUMP_IF_ABOVE, _JUMP_IF_AT_LEAST = 0x15, 0x25, 0x35
+"""Instructions of classic BPF.  Source: linux/bpf_common.h."""
 
 _EXTRA_ARCHITECTURES = {"x86_64": ("x86", "x32"), "aarch64": ("arm",)}
 
@@ -27,13 +32,30 @@ def compile_default(capabilities: tuple[str, ...]) -> bytes:
     names = {*rules.ALLOWED, *rules.BY_ARCHITECTURE.get(machine, ())}
     for capability in capabilities:
         names.update(rules.BY_CAPABILITY.get(capability, ()))
-    for name in sorted(names):
-        # a call that this libseccomp does not know by name stays refused by number
-        program.add(ALLOW, name)
+    unknown = [name for name in sorted(names) if not program.add(ALLOW, name)]
     _restrict_arguments(program)
     if "CAP_SYS_ADMIN" not in capabilities:
         _restrict_clone(program)
-    return program.export()
+    numbers = sorted(rules.NUMBERS[name] for name in unknown if name in rules.NUMBERS)
+    return _newer_calls(numbers) + program.export()
+
+
+def _newer_calls(allowed: list[int]) -> bytes:
+    """Return instructions for calls that this libseccomp does not know by name.
+
+    Those in `allowed` pass.  Those newer than the profile do not exist: programs that try a new
+    call first fall back to an old one on ENOSYS, and give up on EPERM.  All others go on to the
+    instructions that follow.
+    """
+    lines = [(_LOAD_NUMBER, 0, 0, 0)]
+    # the numbers of the x32 architecture have this bit; over all that is here
+    lines.append((_JUMP_IF_AT_LEAST, len(allowed) + 3, 0, 0x40000000))
+    for position, number in enumerate(allowed):
+        lines.append((_JUMP_IF_EQUAL, len(allowed) - position + 1, 0, number))
+    lines.append((_JUMP_IF_ABOVE, 0, 2, max(rules.NUMBERS.values())))
+    lines.append((_RETURN, 0, 0, errno_action(errno.ENOSYS)))
+    lines.append((_RETURN, 0, 0, ALLOW))
+    return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
 def _restrict_arguments(program: Filter) -> None:

@@ -94,3 +94,23 @@ REFUSED_SOCKETS = (38, 40)
 
 NAMESPACE_FLAGS = 0x7E020000
 """The bits of clone(2)'s flags that make new namespaces."""
+
+NUMBERS = {
+    "cachestat": 451,
+    "fchmodat2": 452,
+    "map_shadow_stack": 453,
+    "futex_wake": 454,
+    "futex_wait": 455,
+    "futex_requeue": 456,
+    "statmount": 457,
+    "listmount": 458,
+    "lsm_get_self_attr": 459,
+    "lsm_set_self_attr": 460,
+    "lsm_list_modules": 461,
+    "mseal": 462,
+    "setxattrat": 463,
+    "getxattrat": 464,
+    "listxattrat": 465,
+    "removexattrat": 466,
+}
+"""Calls that an older libseccomp does not know by name; the same on every architecture."""
