@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 
 from aiohttp import web
 
@@ -16,7 +17,7 @@ from lab.api.params import flag, number, seconds_to_ns
 from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, frame, parse_detach_keys
 from lab.api.versions import version_of
 from lab.engine.containers import Container
-from lab.engine.logs import LogFile, LogLine, LogQuery, parse_tail
+from lab.engine.logs import LogFile, LogLine, LogQuery, parse_tail, read
 from lab.engine.state import Status, moment
 from lab.errors import Conflict, InvalidParameter
 from lab.runtime.stdio import STDERR, STDIN, STDOUT
@@ -50,14 +51,14 @@ async def attach(request: web.Request) -> web.StreamResponse:
 
 async def _send_log(log: LogFile, client: Hijacked) -> None:
     """Send what was written before; returns in the very moment up to which that is."""
-    offset = 0
-    more = True
-    while more and not client.closed.done():
-        lines, offset, more = await asyncio.to_thread(log.read, LogQuery(), offset)
-        _send_lines(lines, client)
-        await client.room()
-    # what came meanwhile is little; without a pause nothing falls between it and the attaching
-    _send_lines(log.read(LogQuery(), offset)[0], client)
+    offset, more = 0, True
+    with log.opened() as file:
+        while more and not client.closed.done():
+            lines, offset, more = await asyncio.to_thread(read, file, LogQuery(), offset)
+            _send_lines(lines, client)
+            await client.room()
+        # what came meanwhile is little; without a pause nothing falls between it and the attaching
+        _send_lines(read(file, LogQuery(), offset)[0], client)
 
 
 def _send_lines(lines: list[LogLine], client: Hijacked) -> None:
@@ -95,19 +96,20 @@ async def logs(request: web.Request) -> web.StreamResponse:
         raise InvalidParameter("configured logging driver does not support reading")
     query = _log_query(request, wanted)
     with_times, follow = flag(request, "timestamps"), flag(request, "follow")
-    response = web.StreamResponse(headers={"Content-Type": _media_type(request, container)})
-    await response.prepare(request)
 
     def shape(line: LogLine) -> bytes:
         data = (f"{line.at} {line.text}" if with_times else line.text).encode()
         return data if container.streams.terminal else frame(line.stream, data)
 
-    async def send() -> None:
-        async for lines in log.stream(query, follow):
+    async def send(file: io.BufferedReader) -> None:
+        async for lines in log.stream(file, query, follow):
             await response.write(b"".join(map(shape, lines)))
 
-    await while_wanted(request, send())
-    with contextlib.suppress(ConnectionError):
+    response = web.StreamResponse(headers={"Content-Type": _media_type(request, container)})
+    # before the answer: a client that has it may remove the container, and read on
+    with log.opened() as file, contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        await while_wanted(request, send(file))
         await response.write_eof()
     return response
 

@@ -100,32 +100,26 @@ class LogFile:
         self.finished = True
         self._notify()
 
-    def read(self, query: LogQuery, offset: int = 0) -> tuple[list[LogLine], int, bool]:
-        """Return some wanted lines from a byte offset on, the offset after them, and whether to go on.
+    def opened(self) -> io.BufferedReader:
+        """Return the log for reading; it stays readable when the container is removed meanwhile."""
+        flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
+        try:
+            # a container that never ran has no log yet, and may write one while it is read
+            return open(os.open(self.path, flags, 0o640), "rb")
+        except OSError:
+            return open(os.devnull, "rb")
 
-        Blocks while it reads; `tail` is not looked at.
+    async def stream(
+        self, file: io.BufferedReader, query: LogQuery, follow: bool
+    ) -> AsyncIterator[list[LogLine]]:
+        """Yield wanted lines, many at a time; with `follow` also new ones, until the run ends.
+
+        `file` is what `opened` returned.
         """
-        lines: list[LogLine] = []
-        with self._opened() as file:
-            file.seek(offset)
-            for row in islice(file, _ROWS):
-                if not row.endswith(b"\n"):
-                    # still being written
-                    break
-                offset += len(row)
-                line = _parse(row)
-                if line is not None and query.wants(line):
-                    lines.append(line)
-            else:
-                return lines, offset, bool(file.peek(1))
-        return lines, offset, False
-
-    async def stream(self, query: LogQuery, follow: bool) -> AsyncIterator[list[LogLine]]:
-        """Yield wanted lines, many at a time; with `follow` also new ones, until the run ends."""
-        offset, size = await asyncio.to_thread(self._start_of, query)
+        offset, size = await asyncio.to_thread(start_of, file, query)
         while True:
             changed, finished = self._changed, self.finished
-            lines, offset, more = await asyncio.to_thread(self.read, query, offset)
+            lines, offset, more = await asyncio.to_thread(read, file, query, offset)
             if lines:
                 yield lines
             if not follow and (offset >= size or not more):
@@ -134,28 +128,6 @@ class LogFile:
                 if finished:
                     return
                 await changed.wait()
-
-    def _start_of(self, query: LogQuery) -> tuple[int, int]:
-        """Return the offset of the first line of the wanted end, and the file's size."""
-        with self._opened() as file:
-            size = file.seek(0, os.SEEK_END)
-            if query.tail is None:
-                return 0, size
-            left, start = query.tail, size
-            for offset, row in _backward(file, size) if left else ():
-                line = _parse(row)
-                if line is not None and query.wants(line):
-                    left, start = left - 1, offset
-                if not left:
-                    break
-            return start, size
-
-    def _opened(self) -> io.BufferedReader:
-        try:
-            return self.path.open("rb")
-        except FileNotFoundError:
-            # a container that never ran, or was removed a moment ago
-            return open(os.devnull, "rb")
 
     def _store(self, stream: int, pieces: list[bytes]) -> None:
         if not pieces or self._fd is None:
@@ -177,6 +149,43 @@ class LogFile:
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def read(
+    file: io.BufferedReader, query: LogQuery, offset: int = 0
+) -> tuple[list[LogLine], int, bool]:
+    """Return some wanted lines from a byte offset on, the offset after them, and whether to go on.
+
+    Blocks while it reads; `tail` is not looked at.
+    """
+    lines: list[LogLine] = []
+    file.seek(offset)
+    for row in islice(file, _ROWS):
+        if not row.endswith(b"\n"):
+            # still being written
+            break
+        offset += len(row)
+        line = _parse(row)
+        if line is not None and query.wants(line):
+            lines.append(line)
+    else:
+        return lines, offset, bool(file.peek(1))
+    return lines, offset, False
+
+
+def start_of(file: io.BufferedReader, query: LogQuery) -> tuple[int, int]:
+    """Return the offset of the first line of the wanted end, and the file's size."""
+    size = file.seek(0, os.SEEK_END)
+    if query.tail is None:
+        return 0, size
+    left, start = query.tail, size
+    for offset, row in _backward(file, size) if left else ():
+        line = _parse(row)
+        if line is not None and query.wants(line):
+            left, start = left - 1, offset
+        if not left:
+            break
+    return start, size
 
 
 def parse_tail(text: str) -> int | None:
