@@ -24,6 +24,7 @@ def run(config: Config, say: Say) -> int:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _prepare_cli(config, say)
     _prepare_catalog(config, say)
+    _prepare_exercises(config, say)
     say(f"The lab is ready ({time.monotonic() - started:.0f} s). Start it with: lab start")
     return 0
 
@@ -51,6 +52,16 @@ def _prepare_catalog(config: Config, say: Say) -> None:
             build_catalog(config.catalog, config.cache, lambda: _engine(config.home), report)
     names = ", ".join(made.name for made in stamp.read_images(config.catalog))
     say(f"images: {names}")
+
+
+def _prepare_exercises(config: Config, say: Say) -> None:
+    from lab.jupyter import workspace
+
+    exercises = Path(__file__).resolve().parents[1] / "exercises"
+    if exercises.is_dir():
+        made = workspace.make_releases(config, exercises)
+        if made:
+            say(f"exercises: {', '.join(made)}")
 
 
 @contextlib.contextmanager

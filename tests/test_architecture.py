@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "jupyter": {"__init__", "client", "config", "errors"},
     "course": {"__init__", "client", "config", "errors"},
     "widgets": {"__init__", "client", "config", "errors", "course", "jupyter"},
-    "setup": {"config", "errors", "catalog", "sandbox"},
+    "setup": {"config", "errors", "catalog", "sandbox", "jupyter"},
     "cli": {"__init__", "config", "errors", "setup", "sandbox", "jupyter", "registry"},
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import lab
 from lab.config import Config
 from lab.errors import NotFound
+from lab.jupyter import workspace
 
 FIRST_PAGE = "en/02_first_container.ipynb"
 
@@ -30,7 +31,7 @@ def run(config: Config, port: int | None, browser: bool) -> int:
     os.environ["JUPYTER_CONFIG_DIR"] = str(prepare_settings(config.home / "jupyter"))
     from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
 
-    folder = notebooks()
+    folder = workspace.prepare(config, notebooks())
     os.chdir(folder)  # where terminals begin
     try:
         LabApp.launch_instance(arguments(folder, port, browser))
