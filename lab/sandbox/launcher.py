@@ -247,7 +247,8 @@ def lock_root(root: Path) -> int:
 
 
 def _unusable(root: Path, error: OSError) -> InvalidParameter:
-    return InvalidParameter(f"cannot use {root} for the engine's state: {error.strerror}")
+    reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
+    return InvalidParameter(f"cannot use {root} for the engine's state: {reason}")
 
 
 def _listen(path: Path) -> socket.socket:
