@@ -11,7 +11,7 @@ from lab.api.bodies import answer
 from lab.api.departures import while_wanted
 from lab.api.keys import ENGINE as ENGINE
 from lab.api.params import Filters, seconds_to_ns
-from lab.api.versions import API_VERSION, MIN_API_VERSION, architecture
+from lab.api.versions import API_VERSION, MIN_API_VERSION
 from lab.engine import events, system
 from lab.oci import fields
 
@@ -27,7 +27,7 @@ async def ping(request: web.Request) -> web.Response:
 
 async def show_version(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
-    return answer(system.version(engine, engine.host, API_VERSION, MIN_API_VERSION, architecture()))
+    return answer(system.version(engine, engine.host, API_VERSION, MIN_API_VERSION))
 
 
 async def show_info(request: web.Request) -> web.Response:

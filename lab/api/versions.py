@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -13,13 +12,6 @@ API_VERSION = "1.47"
 MIN_API_VERSION = "1.24"
 ENGINE_VERSION = "27.3.1+lab"
 """The Docker Engine whose API and rules this one follows; clients compare it with their own."""
-
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-def architecture() -> str:
-    """Return this machine's architecture in the words of Go and OCI: `amd64`."""
-    return _MACHINES.get(platform.machine(), platform.machine())
 
 
 @web.middleware

@@ -43,6 +43,9 @@ from lab.snapshot.overlay import OverlaySnapshotter
 STOP_SECONDS = 3
 """How long containers have to stop when the engine does."""
 
+DATABASE_RESERVE = 8 << 20
+"""Bytes of disk kept for records, so that what ends while the disk is full can be written down."""
+
 HUB_SOCKET = "hub.sock"
 
 
@@ -64,7 +67,7 @@ class Engine:
         self.ids = IdMap(config.id_base)
         root = config.root
         self._make_folders(root)
-        self.database = Database(root / "engine.db")
+        self.database = Database(root / "engine.db", reserve=DATABASE_RESERVE)
         self.id = self._identity()
         self.journal = Journal(self.database)
         self.blobs = BlobStore(root / "content")

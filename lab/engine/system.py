@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import __version__
+from lab.engine.machine import own_platform
 from lab.engine.state import Status, now
 from lab.oci.fields import Json
 
@@ -147,8 +148,9 @@ _ABSENT: Json = {
 """Members that clients expect, of things that this engine is without."""
 
 
-def version(engine: Engine, host: Host, api: str, minimum: str, architecture: str) -> Json:
+def version(engine: Engine, host: Host, api: str, minimum: str) -> Json:
     """Return Docker's Version.  Source: Docker Engine API, SystemVersion."""
+    architecture = own_platform().architecture
     python = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     details = {
         "ApiVersion": api,
