@@ -43,7 +43,7 @@ def look_up(
     if group_text:
         gid = _find_group(group_text, group)
     elif name:
-        groups = [row_gid for row_gid, members in _groups(group) if name in members]
+        groups = [_id(row[2]) for row in _rows(group, 4) if name in row[3].split(",")]
     groups += [_find_group(wanted, group) for wanted in additional]
     return ExecUser(uid, gid, list(dict.fromkeys([gid, *groups])), home)
 
@@ -64,11 +64,6 @@ def _find_group(wanted: str, group: str) -> int:
     if not wanted.isdecimal():
         raise StartError(f"unable to find group {wanted}: no matching entries in group file")
     return _id(wanted)
-
-
-def _groups(group: str) -> Iterator[tuple[int, list[str]]]:
-    for row in _rows(group, 4):
-        yield _id(row[2]), row[3].split(",")
 
 
 def _rows(path: str, columns: int) -> Iterator[list[str]]:
