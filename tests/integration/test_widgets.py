@@ -89,9 +89,13 @@ def test_image_that_is_pulled_and_removed(
 def test_all_images(engine: EngineProcess) -> None:
     """Without names, are all images drawn?"""
     layers = Layers(socket=str(engine.socket))
-    until(lambda: layers.towers)
-    drawn = {image["names"][0] for tower in layers.towers for image in _images(tower)}
-    assert {"nginx:latest", "debian:latest", "busybox:latest"} <= drawn
+    wanted = {"nginx:latest", "debian:latest", "busybox:latest"}
+
+    def drawn() -> set[str]:
+        images = [image for tower in layers.towers for image in _images(tower)]
+        return {name for image in images for name in image["names"]}
+
+    until(lambda: wanted <= drawn())
     layers.close()
 
 
