@@ -10,6 +10,7 @@ from aiohttp import web
 
 from lab.errors import InvalidParameter
 
+_MAXIMUM = (1 << 63) - 1
 _FALSE = {"", "0", "no", "false", "none"}
 
 
@@ -24,20 +25,25 @@ def number(request: web.Request, name: str, default: int | None = None) -> int |
     value = request.query.get(name)
     if value is None or value == "":
         return default
-    try:
-        return int(value)
-    except ValueError:
-        raise InvalidParameter(f'strconv.Atoi: parsing "{value}": invalid syntax') from None
+    if not value.removeprefix("-").isdecimal():
+        raise InvalidParameter(f'strconv.Atoi: parsing "{value}": invalid syntax')
+    if not -_MAXIMUM <= int(value) <= _MAXIMUM:
+        raise InvalidParameter(f'strconv.Atoi: parsing "{value}": value out of range')
+    return int(value)
 
 
 def seconds_to_ns(text: str | None) -> int | None:
-    """Return a time given as seconds since the epoch, with a fraction maybe, in nanoseconds."""
+    """Return a time given as seconds since the epoch, with a fraction maybe, in nanoseconds.
+
+    What is beyond 64 bits becomes the first or the last moment.
+    """
     if not text:
         return None
     whole, _, fraction = text.partition(".")
-    if not whole.lstrip("-").isdecimal() or not (fraction or "0").isdecimal():
+    if not whole.removeprefix("-").isdecimal() or not (fraction or "0").isdecimal():
         raise InvalidParameter(f'invalid value for a time: "{text}"')
-    return int(whole) * 1_000_000_000 + int((fraction + "000000000")[:9])
+    nanoseconds = int(whole) * 1_000_000_000 + int((fraction + "000000000")[:9])
+    return max(-_MAXIMUM, min(nanoseconds, _MAXIMUM))
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _by_status(value: str) -> Condition:
 
 
 def _by_exit_code(value: str) -> Condition:
-    if not value.lstrip("-").isdecimal():
+    if not value.removeprefix("-").isdecimal():
         raise InvalidParameter(f"invalid filter 'exited={value}'")
     code = int(value)
     return lambda each: (

@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 
 from lab.engine.state import now
-from lab.errors import InvalidParameter
 from lab.runtime.stdio import STDERR, STDOUT
 
 _NAMES = {STDOUT: "stdout", STDERR: "stderr"}
@@ -189,13 +188,11 @@ def start_of(file: io.BufferedReader, query: LogQuery) -> tuple[int, int]:
 
 
 def parse_tail(text: str) -> int | None:
-    """Return the number of lines that `tail` asks for; None for all of them."""
-    if text in ("", "all"):
-        return None
-    if not text.lstrip("-").isdecimal():
-        raise InvalidParameter(f'invalid value for "tail": {text!r}')
-    # Docker takes a negative number for "all"
-    return int(text) if int(text) >= 0 else None
+    """Return the number of lines that `tail` asks for; None for all of them.
+
+    As with Docker, whatever is no number above or at 0 means all.
+    """
+    return int(text) if text.isdecimal() else None
 
 
 def _backward(file: io.BufferedReader, end: int) -> Iterator[tuple[int, bytes]]:

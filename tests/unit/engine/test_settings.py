@@ -1,0 +1,178 @@
+"""What a client asks of a container, checked: Docker's words for what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.engine.refusals import refuse_networking
+from lab.engine.settings import (
+    HOST_DEFAULTS,
+    HostSettings,
+    effective_capabilities,
+    parse_bind,
+    parse_limits,
+)
+from lab.errors import InvalidParameter, LabError, Unsupported
+from lab.oci.runtime_spec import Rlimit
+from lab.runtime import capabilities
+from lab.runtime.cgroups import Limits
+
+
+def test_the_defaults_ask_for_nothing_special() -> None:
+    """Is the HostConfig that an empty request gets a valid one?"""
+    settings = HostSettings.from_json(HOST_DEFAULTS)
+    assert settings.network == "bridge"
+    assert settings.limits == Limits()
+    assert settings.capabilities == capabilities.DEFAULT
+    assert (settings.auto_remove, settings.readonly, settings.log_driver) == (
+        False,
+        False,
+        "json-file",
+    )
+    assert settings.shm_bytes == 64 << 20
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "destination", "options"),
+    [
+        ("/a:/b", "/a", "/b", ("rbind", "idmap")),
+        ("/a:/b:ro", "/a", "/b", ("rbind", "idmap", "ro")),
+        ("/a:/b:rw,z", "/a", "/b", ("rbind", "idmap", "rw", "z")),
+        ("/a:/b:", "/a", "/b", ("rbind", "idmap")),
+    ],
+)
+def test_binds(text: str, source: str, destination: str, options: tuple[str, ...]) -> None:
+    """Are the forms of -v read?"""
+    mount = parse_bind(text)
+    assert (mount.source, mount.destination, mount.options) == (source, destination, options)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("/a", InvalidParameter, "invalid volume specification: '/a'"),
+        ("/a:/b:ro:x", InvalidParameter, "invalid volume specification"),
+        ("/a:b", InvalidParameter, "mount path must be absolute"),
+        ("/a:/", InvalidParameter, "destination can't be '/'"),
+        ("/a:/b:fast", InvalidParameter, "invalid mode: fast"),
+        (":/b", InvalidParameter, "invalid volume specification"),
+        (r"C:\x:/b", InvalidParameter, "invalid volume specification"),
+        ("data:/b", Unsupported, "named volumes"),
+    ],
+)
+def test_wrong_binds(text: str, kind: type[LabError], message: str) -> None:
+    """Is what is no bind refused?"""
+    with pytest.raises(kind, match=message):
+        parse_bind(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "limits"),
+    [
+        ({}, Limits()),
+        ({"Memory": 64 << 20}, Limits(memory=64 << 20)),
+        ({"Memory": 64 << 20, "MemorySwap": -1}, Limits(memory=64 << 20, memory_swap=-1)),
+        ({"PidsLimit": -1}, Limits()),
+        ({"PidsLimit": 5, "NanoCpus": 500, "CpuShares": 2}, Limits(0, 0, 5, 500, 2)),
+    ],
+)
+def test_limits(host: dict[str, Any], limits: Limits) -> None:
+    """Are limits read, and what means "none" taken for none?"""
+    assert parse_limits(host) == limits
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ({"Memory": 1}, "Minimum memory limit allowed is 6MB"),
+        ({"MemorySwap": 7 << 20}, "always set the Memory limit when using Memoryswap limit"),
+        ({"Memory": 8 << 20, "MemorySwap": 7 << 20}, "should be larger than memory limit"),
+        ({"NanoCpus": -1}, "cannot be negative"),
+        ({"Memory": "1g"}, "Memory must be an integer"),
+        ({"PidsLimit": True}, "PidsLimit must be an integer"),
+    ],
+)
+def test_impossible_limits(host: dict[str, Any], message: str) -> None:
+    """Are limits that cannot be refused?"""
+    with pytest.raises(InvalidParameter, match=message):
+        parse_limits(host)
+
+
+@pytest.mark.parametrize(
+    ("added", "dropped", "expected"),
+    [
+        ([], [], set(capabilities.DEFAULT)),
+        (["SYS_PTRACE"], [], {*capabilities.DEFAULT, "CAP_SYS_PTRACE"}),
+        (["cap_sys_ptrace"], ["CHOWN"], {*capabilities.DEFAULT, "CAP_SYS_PTRACE"} - {"CAP_CHOWN"}),
+        ([], ["ALL"], set()),
+        (["CHOWN"], ["all"], {"CAP_CHOWN"}),
+        (["ALL"], [], set(capabilities.NAMES)),
+        (["ALL"], ["CHOWN"], set(capabilities.NAMES) - {"CAP_CHOWN"}),
+    ],
+)
+def test_capabilities(added: list[str], dropped: list[str], expected: set[str]) -> None:
+    """Is the set Docker's default with what was added and without what was dropped?"""
+    assert set(effective_capabilities(added, dropped)) == expected
+
+
+def test_limits_of_processes() -> None:
+    """Are --ulimit's names known, and their values in order?"""
+    good = {**HOST_DEFAULTS, "Ulimits": [{"Name": "nofile", "Soft": 1, "Hard": 2}]}
+    assert HostSettings.from_json(good).rlimits == (Rlimit("RLIMIT_NOFILE", 1, 2),)
+    endless = {**HOST_DEFAULTS, "Ulimits": [{"Name": "core", "Soft": -1, "Hard": -1}]}
+    assert HostSettings.from_json(endless).rlimits == (Rlimit("RLIMIT_CORE", -1, -1),)
+    for wrong in ({"Name": "files"}, {"Name": "nofile", "Soft": 3, "Hard": 2}):
+        with pytest.raises(InvalidParameter, match="ulimit"):
+            HostSettings.from_json({**HOST_DEFAULTS, "Ulimits": [wrong]})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "option"),
+    [
+        ("Privileged", True, "--privileged"),
+        ("Init", True, "--init"),
+        ("Devices", [{"PathOnHost": "/dev/x"}], "--device"),
+        ("SecurityOpt", ["seccomp=unconfined"], "--security-opt"),
+        ("Dns", ["1.1.1.1"], "--dns"),
+        ("PidMode", "host", "--pid"),
+        ("CpuPeriod", 5, "--cpu-period"),
+        ("RestartPolicy", {"Name": "always"}, "--restart"),
+        ("UsernsMode", "host", "UsernsMode"),
+        ("CgroupnsMode", "host", "CgroupnsMode"),
+        ("IpcMode", "container:x", "IpcMode"),
+    ],
+)
+def test_what_is_not_there_yet_is_named(key: str, value: object, option: str) -> None:
+    """Is an option that would change something never just left out?"""
+    with pytest.raises(Unsupported, match=option):
+        HostSettings.from_json({**HOST_DEFAULTS, key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("RestartPolicy", {"Name": "sometimes"}, "unknown policy 'sometimes'"),
+        ("LogConfig", {"Type": "parchment"}, "no log driver named 'parchment' is registered"),
+        ("Runtime", "crun", "unknown or invalid runtime name: crun"),
+        ("ShmSize", -1, "SHM size can not be less than 0"),
+        ("Tmpfs", {"relative": ""}, "mount path must be absolute"),
+    ],
+)
+def test_what_docker_refuses_too(key: str, value: object, message: str) -> None:
+    """Is what nobody knows a wrong request, not a missing feature?"""
+    with pytest.raises(InvalidParameter, match=message):
+        HostSettings.from_json({**HOST_DEFAULTS, key: value})
+
+
+def test_networking() -> None:
+    """Are the default endpoint that clients send accepted, and wishes for one refused by name?"""
+    for nothing in ({}, {"EndpointsConfig": {}}, {"EndpointsConfig": {"default": None}},
+                    {"EndpointsConfig": {"bridge": {"IPAMConfig": None, "Aliases": []}}}):  # fmt: skip
+        refuse_networking(nothing)
+    for wish, option in (("MacAddress", "--mac-address"), ("Aliases", "--network-alias")):
+        with pytest.raises(Unsupported, match=option):
+            refuse_networking({"EndpointsConfig": {"bridge": {wish: ["x"]}}})
+    with pytest.raises(Unsupported, match="several networks"):
+        refuse_networking({"EndpointsConfig": {"a": {}, "b": {}}})
