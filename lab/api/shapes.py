@@ -125,6 +125,9 @@ def ports(record: Record) -> list[Json]:
     rows: list[Json] = []
     for key, published in record.ports.items():
         number, _, protocol = key.partition("/")
+        if not number.isdecimal():
+            # an image may say that it exposes anything
+            continue
         base: Json = {"PrivatePort": int(number), "Type": protocol or "tcp"}
         for entry in published or ():
             rows.append({"IP": entry["HostIp"], **base, "PublicPort": int(entry["HostPort"])})

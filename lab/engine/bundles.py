@@ -45,7 +45,7 @@ class Bundles:
     def prepare(self, container: Container) -> Bundle:
         """Write a container's bundle for one run, and return what else its start needs."""
         record, settings = container.record, container.settings
-        config, host = record.config, record.host
+        config = record.config
         seccomp = self._filters.key(settings.capabilities)
         address = record.networks[0].address if record.networks else ""
         plan = BundlePlan(
@@ -55,8 +55,8 @@ class Bundles:
             resolv_conf=_RESOLV.read_text() if _RESOLV.exists() else "",
             mounts=(*settings.binds, *settings.tmpfs),
             readonly=settings.readonly,
-            masked_paths=host["MaskedPaths"],
-            readonly_paths=host["ReadonlyPaths"],
+            masked_paths=settings.masked_paths,
+            readonly_paths=settings.readonly_paths,
             seccomp=seccomp,
             cgroups=self._cgroups,
             owner=self._ids.to_sandbox(0),

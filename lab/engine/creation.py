@@ -11,8 +11,8 @@ from lab.engine.containers import Container, Containers
 from lab.engine.launcher import LauncherLink
 from lab.engine.networks import Networks
 from lab.engine.settings import HostSettings
-from lab.errors import InvalidParameter, NotFound
-from lab.network.bindings import parse_port_bindings
+from lab.errors import InvalidParameter, NotFound, Unsupported
+from lab.network.bindings import Port, parse_port_bindings
 from lab.oci.fields import Json
 from lab.oci.runtime_spec import Mount
 from lab.runtime.cgroups import CgroupManager, Limits
@@ -62,6 +62,7 @@ class Creation:
         self._check_network(settings.network)
         self._check_cpus(settings.limits)
         parse_port_bindings(host["PortBindings"])
+        _check_config(config, settings)
         warnings = self._discard_limits(settings.limits, host)
         for bind in settings.binds:
             warnings += await asyncio.to_thread(self._check_bind, bind)
@@ -114,3 +115,16 @@ class Creation:
             f"{bind.source} cannot be shown with the container's user ids ({refusal}): "
             "the container may not be able to write there"
         ]
+
+
+def _check_config(config: Json, settings: HostSettings) -> None:
+    for port in config.get("ExposedPorts") or ():
+        Port.parse(port)
+    # clients name the targets of binds here too
+    bound = {mount.destination for mount in (*settings.binds, *settings.tmpfs)}
+    for volume in config["Volumes"] or ():
+        if volume not in bound:
+            raise Unsupported(
+                f"this engine does not have anonymous volumes yet ({volume}); "
+                f"bind a folder: -v $PWD/folder:{volume}"
+            )

@@ -139,6 +139,8 @@ class HostSettings:
     capabilities: tuple[str, ...]
     auto_remove: bool
     readonly: bool
+    masked_paths: tuple[str, ...]
+    readonly_paths: tuple[str, ...]
     log_driver: str
     extra_hosts: tuple[str, ...]
     groups: tuple[str, ...]
@@ -161,6 +163,8 @@ class HostSettings:
             ),
             auto_remove=fields.boolean(host, "AutoRemove"),
             readonly=fields.boolean(host, "ReadonlyRootfs"),
+            masked_paths=tuple(fields.texts(host, "MaskedPaths")),
+            readonly_paths=tuple(fields.texts(host, "ReadonlyPaths")),
             log_driver=fields.text(fields.obj(host, "LogConfig"), "Type") or "json-file",
             extra_hosts=tuple(fields.texts(host, "ExtraHosts")),
             groups=tuple(fields.texts(host, "GroupAdd")),
