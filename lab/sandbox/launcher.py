@@ -254,22 +254,30 @@ def _unusable(root: Path, error: OSError) -> InvalidParameter:
 def _listen(path: Path) -> socket.socket:
     """Bind the engine's socket, for its owner only; a stale one is replaced, a live one refused."""
     path = check_socket_path(path)
-    listener = socket.socket(socket.AF_UNIX)
-    umask = os.umask(0o177)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:
                 raise Conflict(f"something already listens on {path}")
         _remove_socket(path)
-        listener.bind(str(path))
-        listener.listen(128)
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            _bind_private(listener, str(path))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+        return listener
     except OSError as error:
-        listener.close()
         raise LabError(f"cannot listen on {path}: {error.strerror}") from None
+
+
+def _bind_private(listener: socket.socket, path: str) -> None:
+    umask = os.umask(0o177)
+    try:
+        listener.bind(path)
     finally:
         os.umask(umask)
-    return listener
 
 
 def _remove_socket(path: Path) -> None:
