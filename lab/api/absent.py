@@ -22,6 +22,7 @@ _ABSENT = [
     ("HEAD", "/containers/{id}/archive", "cp"),
     ("GET", "/containers/{id}/archive", "cp"),
     ("PUT", "/containers/{id}/archive", "cp"),
+    ("POST", "/commit", "commit"),
     ("POST", "/containers/prune", "container prune"),
     ("POST", "/networks/prune", "network prune"),
     ("POST", "/volumes/prune", "volume prune"),
