@@ -23,10 +23,14 @@ def enter(message: dict[str, Any], fds: list[int], filters: dict[str, bytes], re
     `fds` are the pidfd of init, then standard input, output and error, or a console socket.
     """
     target, stdio = fds[0], fds[1:]
-    wanted = process_from_json(load_process(message["process"]))
+    try:
+        wanted = process_from_json(load_process(message["process"]))
+        join_cgroups(message["cgroups"])
+    except FileNotFoundError:
+        # both go with the container
+        raise _stopped() from None
     process.check_stdio(wanted, stdio)
     seccomp = filter_of(message, filters)
-    join_cgroups(message["cgroups"])
     process.own_pipes(stdio, message["ids"]["base"])
     if wanted.oom_score_adj:
         _adjust_oom_score(wanted)
@@ -66,5 +70,9 @@ def _fork_inside(target: int) -> int:
     except SyscallError as error:
         if error.errno in (errno.ESRCH, errno.ENOMEM):
             # its init has ended, so nothing can be started in there any more
-            raise StartError("cannot exec in a stopped container", _NOT_STARTED) from None
+            raise _stopped() from None
         raise
+
+
+def _stopped() -> StartError:
+    return StartError("cannot exec in a stopped container", _NOT_STARTED)
