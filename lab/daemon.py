@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import resource
@@ -13,6 +14,7 @@ import signal
 import socket
 import sqlite3
 import sys
+from typing import Any
 
 from aiohttp import web
 
@@ -28,6 +30,10 @@ from lab.kernel.flags import PR
 SHUTDOWN_SECONDS = 2.0
 """How long open requests may go on when the engine stops."""
 
+_SILENCE = 10.0
+
+_log = logging.getLogger(__name__)
+
 
 async def serve(config: EngineConfig, spawner_fd: int) -> None:
     """Run the engine until the launcher asks it to stop."""
@@ -36,6 +42,7 @@ async def serve(config: EngineConfig, spawner_fd: int) -> None:
     listener = socket.socket(fileno=config.listen_fd)
     for each in (spawner, launcher, listener):
         each.set_inheritable(False)
+    asyncio.get_running_loop().set_exception_handler(_Complaints())
     engine = Engine(config, spawner, launcher, ENGINE_VERSION)
     await engine.start()
     stopped = asyncio.Event()
@@ -49,6 +56,25 @@ async def serve(config: EngineConfig, spawner_fd: int) -> None:
     for runner in (api, hub):
         await runner.cleanup()
     await engine.close()
+
+
+class _Complaints:
+    """What the event loop has to complain about; lack of descriptors only now and then.
+
+    The loop tells of that a hundred times a second, each time with a trace, and whoever reads our
+    standard error may be slow.
+    """
+
+    def __init__(self) -> None:
+        self._silent_until = 0.0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            loop.default_exception_handler(context)
+        elif loop.time() >= self._silent_until:
+            self._silent_until = loop.time() + _SILENCE
+            _log.warning("no client can be served for now: %s", error.strerror)
 
 
 async def _site(
