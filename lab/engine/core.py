@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -178,7 +179,8 @@ class Engine:
 
     def _on_exit(self, task_id: str, status: int, at_ns: int) -> None:
         # called by the spawner's reader thread
-        self.loop.call_soon_threadsafe(self._route_exit, task_id, status, at_ns)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the engine has stopped
+            self.loop.call_soon_threadsafe(self._route_exit, task_id, status, at_ns)
 
     def _route_exit(self, task_id: str, status: int, at_ns: int) -> None:
         if not self.lifecycle.on_exit(task_id, status, at_ns):

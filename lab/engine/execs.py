@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +29,8 @@ NOT_FOUND, NOT_STARTED = 127, 126
 
 KEPT = 200
 """How many ended execs are remembered, so that their exit codes can be asked for."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,10 @@ class Execs:
                 # a program left behind may hold the output open; its exec is over all the same
                 await asyncio.wait_for(wanted.streams.ended(), OUTPUT_LIMIT)
             wanted.streams.abandon()
-            self._log(wanted, "exec_die", exitCode=str(code))
+            try:
+                self._log(wanted, "exec_die", exitCode=str(code))
+            except sqlite3.Error as error:
+                _log.warning("the end of an exec is not in the journal: %s", error)
 
     def _process(self, wanted: Exec, console_size: tuple[int, int]) -> Process:
         container, settings = wanted.container, wanted.settings

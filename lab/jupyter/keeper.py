@@ -164,14 +164,20 @@ class _Log:
         self._file.close()
 
     def write(self, line: bytes) -> None:
-        if self._file.tell() + len(line) > _LOG_BYTES:
-            self._file.close()
-            os.replace(self._path, self._path.with_name(self._path.name + ".1"))
-            self._file = self._path.open("ab", buffering=0)
         try:
+            if self._file.tell() + len(line) > _LOG_BYTES:
+                self._put_aside()
             self._file.write(line)
         except OSError:
             pass  # a full disk must not stop the engine, which waits for its output to be read
+
+    def _put_aside(self) -> None:
+        if self._path.exists():
+            os.replace(self._path, self._path.with_name(self._path.name + ".1"))
+        # until a new one can be opened, the old one stays in use
+        new = self._path.open("ab", buffering=0)
+        self._file.close()
+        self._file = new
 
 
 def _close(stream: IO[bytes] | None) -> None:

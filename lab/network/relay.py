@@ -99,14 +99,21 @@ class Relay:
 
     def _run(self) -> None:
         while self._running:
-            for fd, events in self._epoll.poll(self._timeout()):
-                self._dispatch(fd, events)
-            if self._ready or self._starved or self._paused_until:
-                self._continue()
-            self._bury()
+            try:
+                self._turn()
+            except Exception as error:
+                # every published port lives by this thread
+                _log.warning("published ports: %s", error)
         self._epoll.close()
         os.close(self._wake)
         self._pipes.close()
+
+    def _turn(self) -> None:
+        for fd, events in self._epoll.poll(self._timeout()):
+            self._dispatch(fd, events)
+        if self._ready or self._starved or self._paused_until:
+            self._continue()
+        self._bury()
 
     def _timeout(self) -> float | None:
         if self._ready:
@@ -201,8 +208,8 @@ class Relay:
         client.setblocking(False)
         try:
             upstream = self._sandbox_socket("tcp")
-        except Exception:
-            _log.warning("no socket towards the containers", exc_info=True)
+        except Exception as error:
+            _log.warning("no socket towards the containers: %s", error)
             hang_up(client, reset=True)
             return
         connection = Connection(client, upstream)

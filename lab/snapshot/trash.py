@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -9,11 +10,14 @@ from pathlib import Path
 
 from lab.kernel import trees
 
+_log = logging.getLogger(__name__)
+
 
 class Trash:
     """A folder into which trees are renamed, and a thread that empties it.
 
-    What could not be deleted (something is still mounted there) stays until the next sweep.
+    What could not be deleted (something is still mounted there, no descriptor is free) stays until
+    the next sweep; that is no error of whoever asked for it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,18 +37,24 @@ class Trash:
         """Let the thread empty the folder; returns at once."""
         with self._starting:
             self._more = True
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="trash", daemon=True)
-                self._thread.start()
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._run, name="trash", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                _log.warning("what was removed is not deleted yet: %s", error)
+            else:
+                self._thread = thread
 
     def sweep(self) -> None:
-        """Empty the folder; returns when that is done."""
-        with self._emptying, trees.opened(self._folder) as folder:
-            for name in os.listdir(folder):
-                try:
-                    trees.remove(folder, os.fsencode(name))
-                except OSError:
-                    continue
+        """Empty the folder; returns when that is done, as far as it can be."""
+        try:
+            with self._emptying, trees.opened(self._folder) as folder:
+                for name in os.listdir(folder):
+                    self._delete(folder, name)
+        except OSError as error:
+            _log.warning("what was removed is not deleted yet: %s", error)
 
     def close(self) -> None:
         """Wait until the thread, if it runs, has emptied the folder."""
@@ -52,6 +62,12 @@ class Trash:
             thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _delete(self, folder: int, name: str) -> None:
+        try:
+            trees.remove(folder, os.fsencode(name))
+        except OSError:
+            pass  # whatever keeps it: the next sweep tries again
 
     def _run(self) -> None:
         while True:

@@ -9,6 +9,7 @@ However fast events come, the refresher looks a few times a second at most.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -24,6 +25,8 @@ from lab.widgets.streams import Json, Stream
 
 GONE = (DockerException, RequestException, OSError, ValueError)
 """What a conversation with an engine that ends can raise; ValueError: half a JSON text."""
+
+_log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 3.0
@@ -99,6 +102,8 @@ class Feed:
                 self._serve(source)
             except GONE:
                 pass  # it was stopped, or it will be said when the next attempt fails
+            except Exception as error:
+                _log.warning("an event could not be shown: %r", error)
             finally:
                 self._source = None
                 source.close()
@@ -161,6 +166,8 @@ class Refresher:
                 self._woken.set()  # something went away while we looked
             except GONE:
                 pass  # the listener will notice too
+            except Exception as error:
+                _log.warning("the picture could not be drawn: %r", error)
             self._stopped.wait(_GATHER)
 
     def _look(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
@@ -11,6 +12,8 @@ from requests import RequestException
 from lab.widgets import picture
 from lab.widgets.source import Following, Source
 from lab.widgets.streams import Json
+
+_log = logging.getLogger(__name__)
 
 MAX_FOLLOWED = 8
 """How many containers, the latest ones, are followed at a time; of the others only events tell."""
@@ -90,3 +93,5 @@ class _Follower:
                     self._show(self._container, picture.written(state))
         except (DockerException, RequestException, OSError, ValueError):
             pass  # the container or the engine is gone: others tell that
+        except Exception as error:
+            _log.warning("what a container writes could not be shown: %r", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -139,6 +140,22 @@ def test_log_stays_small(keep: Keep, log: Path, monkeypatch: pytest.MonkeyPatch)
     assert files == ["engine.log", "engine.log.1"]
     assert all(path.stat().st_size <= 1000 for path in log.parent.iterdir())
     assert log.read_text().endswith("asked to end\n")
+
+
+def test_log_that_cannot_be_put_aside(
+    keep: Keep, log: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk, does the engine go on although its log cannot?"""
+
+    def full(*paths: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(keeper, "_LOG_BYTES", 1000)
+    monkeypatch.setattr("lab.jupyter.keeper.os.replace", full)
+    kept = keep(f"for n in range(500): print('line', n, flush=True)\n{GOOD}")
+    until(lambda: kept.status.state is State.READY)
+    kept.stop()
+    assert told == []
 
 
 def test_engine_ends_with_a_killed_server(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import random
 import select
 import socket
@@ -12,6 +14,7 @@ import threading
 import pytest
 
 from lab.errors import Unavailable
+from lab.network.relay import Listener, Relay
 from lab.network.splice import Connection, PipePool, Progress
 
 from .conftest import Harness
@@ -168,6 +171,26 @@ def test_no_socket_towards_the_containers(harness: Harness) -> None:
     with harness.connect(port) as client:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
+
+
+def test_trouble_of_the_relay_itself(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Is an error that nobody thought of told in a sentence, and does the thread go on?"""
+    port = harness.published(echo)
+    accept, failed = Relay._accept, threading.Event()
+
+    def fail_once(self: Relay, listener: Listener) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        accept(self, listener)
+
+    monkeypatch.setattr(Relay, "_accept", fail_once)
+    with harness.connect(port) as client:
+        client.sendall(b"hello")
+        assert client.recv(5) == b"hello"
+    assert caplog.messages == ["published ports: [Errno 12] Cannot allocate memory"]
 
 
 def test_a_server_that_resets(harness: Harness) -> None:

@@ -61,6 +61,49 @@ def test_what_cannot_be_deleted_stays_and_disturbs_nobody(
     assert left(tmp_path) == []
 
 
+def test_no_descriptor_is_free(
+    trash: Trash, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Does the thread say so in one sentence, and does the next discard delete what had to stay?"""
+
+    def opened(folder: Path) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    monkeypatch.setattr(trees, "opened", opened)
+    trash.discard(tmp_path / "first")
+    trash.close()
+    assert len(left(tmp_path)) == 1
+    assert caplog.messages == [
+        "what was removed is not deleted yet: [Errno 24] Too many open files"
+    ]
+    monkeypatch.undo()
+    trash.discard(tmp_path / "second")
+    trash.close()
+    assert left(tmp_path) == []
+
+
+def test_no_thread_can_be_started(
+    trash: Trash, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is the path free all the same, and does the next discard start one?"""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    trash.discard(tmp_path / "first")
+    trash.close()
+    assert len(left(tmp_path)) == 1
+    monkeypatch.undo()
+    trash.discard(tmp_path / "second")
+    trash.close()
+    assert left(tmp_path) == []
+
+
 def test_many_threads_may_discard(trash: Trash, tmp_path: Path) -> None:
     """Is everything deleted, by one thread, whoever discards and whenever?"""
 

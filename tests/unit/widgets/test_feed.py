@@ -157,6 +157,27 @@ def test_many_events_make_few_looks(refresher: Refresher, engine: Engine, sink: 
     assert engine.looks <= 3
 
 
+def test_trouble_of_one_look(
+    refresher: Refresher, engine: Engine, sink: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Does the refresher look again after an answer that nobody can draw?"""
+    until(lambda: sink.pictures)
+    engine.running = ["a", "b"]
+    drawn = feeds.picture.containers
+    asked = threading.Event()
+
+    def broken(*words: Any) -> Any:
+        asked.set()
+        raise KeyError("Names")
+
+    monkeypatch.setattr(feeds.picture, "containers", broken)
+    refresher.wake()
+    assert asked.wait(10)
+    monkeypatch.setattr(feeds.picture, "containers", drawn)
+    refresher.wake()
+    until(lambda: sink.pictures[-1]["containers"] == ["a", "b"])
+
+
 def test_stop_ends_all_threads(engine: Engine, sink: Recorder) -> None:
     """Are the refresher's and the followers' threads gone soon after `stop`?"""
     before = set(threading.enumerate())
