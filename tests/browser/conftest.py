@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from .running import RunningLab, check_out, start_lab
 
@@ -28,6 +28,10 @@ def lab(catalog: Path, short_tmp: Path) -> Iterator[RunningLab]:
     running = start_lab(check_out(short_tmp / "checkout"), home, 8990)
     yield running
     assert running.stop() == 0
+
+
+# a loaded machine may be slow, and what is true at once is not waited for
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
+from .terminal import Terminal
+
 LIMIT = 60_000
 """Milliseconds that the slowest thing (a kernel's start) may take."""
 
@@ -62,16 +64,11 @@ def menu(page: Page, *names: str) -> None:
         page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
 
 
-def open_terminal(page: Page) -> Locator:
-    """Choose File > New > Terminal; return the terminal, ready to be typed in."""
+def open_terminal(page: Page) -> Terminal:
+    """Choose File > New > Terminal; return the terminal when its shell has shown its prompt."""
+    terminal = Terminal(page)
     menu(page, "File", "New", "Terminal")
-    terminal = page.locator(".jp-Terminal").last
-    keyboard = terminal.locator("textarea.xterm-helper-textarea")
-    expect(keyboard).to_be_attached(timeout=LIMIT)
-    # the text is on a canvas; but the field for the keys stands where the cursor is
-    page.wait_for_function(
-        "(field) => parseFloat(field.style.left) > 20", arg=keyboard.element_handle(), timeout=LIMIT
-    )
+    terminal.await_prompt()
     return terminal
 
 
