@@ -94,8 +94,14 @@ class EngineConfig:
 
     `id_base` is the sandbox id of a container's id 0; `idmapped` says whether the launcher can
     show bound folders with the container's ids; `cgroups` maps controllers to the sandbox's
-    folders (see lab.runtime.cgroups.manager); `sandbox` names the kind; the three `_fd` members
+    folders (see lab.runtime.cgroups.manager); `sandbox` names the kind; the two `_fd` members
     are descriptors that the daemon inherits.
+
+    The last four members are for an engine in a virtual machine.  `waits`: import everything, say
+    `warm`, and build the engine when told to `go`.  `bind_root`: where the host's `/` lies here,
+    so that its folder P is `bind_root` + P.  `layers`: a folder of catalog layers that are
+    unpacked already, with its `index.json`.  `forwards`: a port that is bound here reaches the
+    host only if the launcher publishes it too.
     """
 
     root: Path
@@ -106,6 +112,10 @@ class EngineConfig:
     listen_fd: int
     launcher_fd: int
     cgroups: Mapping[str, str] = field(default_factory=dict)
+    waits: bool = False
+    bind_root: str = ""
+    layers: str = ""
+    forwards: bool = False
 
     def to_json(self) -> str:
         members = asdict(self)

@@ -54,6 +54,10 @@ def test_engine_config_as_json() -> None:
     for catalog in (Path("/c"), None):
         config = EngineConfig(Path("/r"), catalog, "namespaces", 1, True, 5, 6, {"memory": "/m"})
         assert EngineConfig.from_json(config.to_json()) == config
+    guest = EngineConfig(
+        Path("/r"), None, "vm", 0, False, 5, 6, waits=True, bind_root="/host", layers="/catalog"
+    )
+    assert EngineConfig.from_json(guest.to_json()) == guest
 
 
 def test_the_engines_environment() -> None:
