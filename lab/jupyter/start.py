@@ -29,7 +29,7 @@ def run(config: Config, port: int | None, browser: bool) -> int:
     # settings of another JupyterLab of this user stay out, and ours out of there;
     # Jupyter reads this when it is imported
     os.environ["JUPYTER_CONFIG_DIR"] = str(prepare_settings(config.home / "jupyter"))
-    from jupyterlab.labapp import LabApp  # type: ignore[import-untyped]
+    from jupyterlab.labapp import LabApp
 
     folder = workspace.prepare(config, notebooks())
     os.chdir(folder)  # where terminals begin
