@@ -20,6 +20,13 @@ The life of a container's file system:
     upper(container)               what it has changed so far (`docker diff`, `docker commit`)
     remove(container)
 
+Where layers are unpacked already, on a disk that is only read, they are taken as they are:
+
+    adopt(chain1, None, folder1, size)      adopt(chain2, chain1, folder2, size)
+
+Such a folder may be missing one day, when the disk is another one: then `has` says no, and the
+same name can be adopted, or committed, once more.
+
 A snapshotter mounts nothing.  It hands out mounts as records: whoever has a mount namespace
 performs them.  `base` is the directory in which that must happen (chdir first), since the options
 of an overlay with many layers only fit into the one page that mount(2) takes when the paths in
@@ -77,14 +84,14 @@ class Snapshotter(Protocol):
     def prepare(self, key: str, parent: str | None) -> list[Mount]:
         """Make an active snapshot; return what `mounts`, called before mounting, will return.
 
-        Raises InvalidParameter if `parent` is not committed.
+        Raises InvalidParameter if `parent` is not committed, NotFound if `has` denies it.
         """
         ...
 
     def view(self, key: str, parent: str | None) -> list[Mount]:
         """Make a snapshot of what `parent` shows, to be looked at only; return its mounts.
 
-        Raises InvalidParameter if `parent` is not committed.
+        Raises InvalidParameter if `parent` is not committed, NotFound if `has` denies it.
         """
         ...
 
@@ -92,7 +99,8 @@ class Snapshotter(Protocol):
         """Return what to mount, in this order, to see an active snapshot or a view.
 
         The destinations are empty: the place is the caller's choice.  Call it before every
-        mounting, not once: it also makes the snapshot ready.  Raises Conflict if it is committed.
+        mounting, not once: it also makes the snapshot ready.  Raises Conflict if it is committed,
+        NotFound if an adopted folder below it is missing.
         """
         ...
 
@@ -100,6 +108,24 @@ class Snapshotter(Protocol):
         """Freeze the active snapshot `key`, which must not be mounted, under a new name.
 
         The key is free afterwards.  Raises Conflict if it is not active, or `name` is taken.
+        """
+        ...
+
+    def adopt(self, name: str, parent: str | None, folder: Path, size: int) -> None:
+        """Make a committed snapshot of an unpacked layer that lies elsewhere; nothing is copied.
+
+        `folder` holds the layer's changes in overlay's form, with the owners that the sandbox has
+        for the container's ids, and does not change as long as the snapshot exists; `size` is the
+        bytes of its files.  Removing the snapshot leaves the folder as it is.  Raises Conflict if
+        the name is taken, InvalidParameter if `parent` is not committed.
+        """
+        ...
+
+    def has(self, key: str) -> bool:
+        """Return whether a snapshot exists, and with all below it still has its files.
+
+        Only adopted folders can be missing.  Whoever names such a snapshot again, in `commit` or
+        `adopt`, replaces it, and what stands on it is whole again.
         """
         ...
 

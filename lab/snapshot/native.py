@@ -1,6 +1,6 @@
 """Snapshots as plain copies, for places where overlay cannot be mounted: simple, and large.
 
-BASE/NUMBER/upper   the snapshot's own changes, in overlay's form
+BASE/NUMBER/upper   the snapshot's own changes, in overlay's form; of an adopted one, a link to them
 BASE/NUMBER/fs      the whole file system; made when it is first needed
 """
 
@@ -25,7 +25,7 @@ class NativeSnapshotter:
     """Copies the parent's file system for every snapshot that is mounted or committed."""
 
     def __init__(self, root: Path, database: Database, ids: IdMap) -> None:
-        self._shelf = Shelf(root, database, "native")
+        self._shelf = Shelf(root, database, "native", "upper")
         self._owner = ids.to_sandbox(0)
         self._copying = threading.RLock()
 
@@ -44,6 +44,7 @@ class NativeSnapshotter:
 
     def mounts(self, key: str) -> list[Mount]:
         snapshot = self._shelf.require(key, Kind.ACTIVE, Kind.VIEW)
+        self._shelf.require_whole(self._shelf.records.with_ancestors(key)[1:])
         if snapshot.kind is Kind.ACTIVE:
             self._complete(snapshot)
         return [self._mount(snapshot)]
@@ -52,7 +53,18 @@ class NativeSnapshotter:
         snapshot = self._shelf.require(key, Kind.ACTIVE)
         changes = self.upper(key)
         self._complete(snapshot)
-        self._shelf.records.commit(name, key, size_of(changes))
+        self._shelf.commit(name, key, size_of(changes))
+
+    def adopt(self, name: str, parent: str | None, folder: Path, size: int) -> None:
+        self._shelf.adopt(name, parent, folder, size)
+        try:
+            self._complete(self._shelf.records.get(name))
+        except BaseException:
+            self._shelf.remove(name)
+            raise
+
+    def has(self, key: str) -> bool:
+        return self._shelf.is_whole(key)
 
     def remove(self, key: str) -> None:
         self._shelf.remove(key)

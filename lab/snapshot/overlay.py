@@ -1,6 +1,6 @@
 """Snapshots as overlay layers: nothing is copied until it is changed.
 
-    BASE/NUMBER/fs      the snapshot's own changes
+    BASE/NUMBER/fs      the snapshot's own changes; of an adopted one, a link to them
     BASE/NUMBER/work    overlay's own folder, for active snapshots
 
 Source: kernel docs, overlayfs.
@@ -30,7 +30,7 @@ class OverlaySnapshotter:
     """
 
     def __init__(self, root: Path, database: Database, ids: IdMap) -> None:
-        self._shelf = Shelf(root, database, "overlay")
+        self._shelf = Shelf(root, database, "overlay", "fs")
         self._owner = ids.to_sandbox(0)
 
     @property
@@ -48,6 +48,7 @@ class OverlaySnapshotter:
     def mounts(self, key: str) -> list[Mount]:
         snapshot = self._shelf.require(key, Kind.ACTIVE, Kind.VIEW)
         own, *ancestors = self._shelf.records.with_ancestors(snapshot.key)
+        self._shelf.require_whole(ancestors)
         layers = [f"{ancestor.number}/fs" for ancestor in ancestors]
         if snapshot.kind is Kind.VIEW:
             return [self._view_mount(own, layers)]
@@ -65,7 +66,13 @@ class OverlaySnapshotter:
 
     def commit(self, name: str, key: str) -> None:
         snapshot = self._shelf.require(key, Kind.ACTIVE)
-        self._shelf.records.commit(name, key, size_of(self._fs(snapshot)))
+        self._shelf.commit(name, key, size_of(self._fs(snapshot)))
+
+    def adopt(self, name: str, parent: str | None, folder: Path, size: int) -> None:
+        self._shelf.adopt(name, parent, folder, size)
+
+    def has(self, key: str) -> bool:
+        return self._shelf.is_whole(key)
 
     def remove(self, key: str) -> None:
         self._shelf.remove(key)
@@ -134,7 +141,7 @@ class OverlaySnapshotter:
             pass  # never mounted
 
     def _fs(self, snapshot: Snapshot) -> Path:
-        return self._shelf.folder(snapshot) / "fs"
+        return self._shelf.changes(snapshot)
 
 
 def _bind(source: Path, access: str) -> Mount:

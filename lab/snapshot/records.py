@@ -44,8 +44,8 @@ class Records:
         self.transaction = database.transaction
         database.define(_SCHEMA)
 
-    def add(self, key: str, kind: Kind, parent: str | None) -> Snapshot:
-        """Insert a new snapshot.
+    def add(self, key: str, kind: Kind, parent: str | None, size: int | None = None) -> Snapshot:
+        """Insert a new snapshot; `size` is known of one that is committed from the beginning.
 
         Raises Conflict if the key is taken, NotFound or InvalidParameter if the parent does not
         exist or is not committed.
@@ -56,11 +56,11 @@ class Records:
                 raise InvalidParameter(f'parent "{parent}" is not a committed snapshot')
             created_ns = time.time_ns()
             number = self._database.execute(
-                "INSERT INTO snapshots (driver, key, kind, parent, created_ns)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (self._driver, key, kind, parent, created_ns),
+                "INSERT INTO snapshots (driver, key, kind, parent, size, created_ns)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (self._driver, key, kind, parent, size, created_ns),
             )
-        return Snapshot(key, kind, parent, number, None, created_ns)
+        return Snapshot(key, kind, parent, number, size, created_ns)
 
     def get(self, key: str) -> Snapshot:
         """Return a record; NotFound if there is none."""
@@ -89,6 +89,13 @@ class Records:
                 "UPDATE snapshots SET key = ?, kind = ?, size = ? WHERE driver = ? AND key = ?",
                 (name, Kind.COMMITTED, size, self._driver, key),
             )
+
+    def resize(self, key: str, size: int) -> None:
+        """Change the size of a committed snapshot."""
+        self._database.execute(
+            "UPDATE snapshots SET size = ? WHERE driver = ? AND key = ?",
+            (size, self._driver, key),
+        )
 
     def delete(self, key: str) -> Snapshot:
         """Delete a record and return it; NotFound, or Conflict if it is a parent."""
