@@ -17,7 +17,7 @@ import stat
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from lab.errors import InvalidParameter
 
@@ -93,11 +93,15 @@ def put(root: Node, path: str, node: Node) -> None:
 
 
 class Image:
-    """One image under construction: `root` is its tree, to be filled by the caller."""
+    """One image under construction: `root` is its tree, to be filled by the caller.
 
-    def __init__(self, file: BinaryIO) -> None:
+    `identity` are 16 bytes that name the image.
+    """
+
+    def __init__(self, file: BinaryIO | IO[bytes], identity: bytes = bytes(16)) -> None:
         self.root = directory()
         self._file = file
+        self._identity = identity
         self._file.write(bytes(BLOCK))
         self._blocks = 1
 
@@ -122,7 +126,7 @@ class Image:
         nodes = list(_walk(self.root))
         self._place_large_directories(nodes)
         place = _Placement()
-        for node, _ in nodes:
+        for node, _ in nodes:  # the root comes first: its number has 16 bits only
             node._nid = place.next(node)
         for node, parent in nodes:
             if node.is_directory and _is_large(node):
@@ -132,6 +136,7 @@ class Image:
         self._file.write(metadata)
         self._pad(len(metadata))
         self._write_super(start, len(nodes))
+        self._file.flush()
 
     def _pad(self, size: int) -> None:
         self._file.write(bytes(-size % BLOCK))
@@ -168,8 +173,8 @@ class Image:
                 self._blocks,
                 metadata,
                 0,
-                bytes(16),
-                bytes(16),
+                self._identity,
+                bytes(16),  # no name
                 *(0,) * 8,
             )
 
