@@ -25,6 +25,7 @@ from lab.engine.layers import Layers
 from lab.engine.lifecycle import Lifecycle
 from lab.engine.networks import Networks
 from lab.engine.persist import ContainerTable
+from lab.engine.ready import ReadyLayers
 from lab.engine.registries import Registries
 from lab.engine.system import Host
 from lab.engine.transfer import Transfer
@@ -71,7 +72,8 @@ class Engine:
         self.database = Database(root / "engine.db", reserve=DATABASE_RESERVE)
         self.id = self._identity()
         self.journal = Journal(self.database)
-        self.blobs = BlobStore(root / "content")
+        # layers that are not unpacked here need no copies of their blobs here either
+        self.blobs = BlobStore(root / "content", config.catalog if config.layers else None)
         self.store = ImageStore(self.database, self.blobs)
         self.snapshots = OverlaySnapshotter(root / "snapshots", self.database, self.ids)
         # overlay's options name layers relative to this folder; nothing else uses relative paths
@@ -84,8 +86,9 @@ class Engine:
     def _build_images(self, root: Path) -> None:
         self.hub = Hub(root / "hub", self.config.catalog)
         self.hub_socket = root / HUB_SOCKET
+        ready = ReadyLayers(Path(self.config.layers) if self.config.layers else None)
         self.layers = Layers(
-            self.blobs, self.snapshots, self.store, self.ids, root / "scratch" / "layers"
+            self.blobs, self.snapshots, self.store, self.ids, root / "scratch" / "layers", ready
         )
         self.registries = Registries(self.hub, self.hub_socket)
         self.transfer = Transfer(self.store, self.blobs, self.layers, self.registries, self.journal)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.engine.initlayer import furnish
 from lab.engine.mounted import PREFIX
+from lab.engine.ready import ReadyLayer, ReadyLayers
+from lab.engine.turns import ThreadTurns
 from lab.errors import Conflict, NotFound
 from lab.ids import new_id
 from lab.image import gc
@@ -63,22 +65,32 @@ class Layers:
         store: ImageStore,
         ids: IdMap,
         scratch: Path,
+        ready: ReadyLayers | None = None,
     ) -> None:
-        """`scratch` is a folder for what is mounted for a moment."""
+        """`scratch` is a folder for what is mounted for a moment; `ready` need not be unpacked."""
         scratch.mkdir(parents=True, exist_ok=True)
         self.scratch = scratch
         self.snapshots = snapshots
         self._blobs = blobs
         self._store = store
         self._ids = ids
+        self._ready = ready or ReadyLayers(None)
         self._lock = threading.RLock()
         self._held: Counter[str] = Counter()
-        self._turns: dict[str, _Turn] = {}
+        self._turns = ThreadTurns()
         self.owes_sweep = False
 
     def has(self, chain: Digest) -> bool:
-        """Return whether a layer, with all below it, is unpacked."""
-        return self._exists(str(chain))
+        """Return whether a layer, with all below it, is unpacked and can be used."""
+        return self.snapshots.has(str(chain))
+
+    def has_all(self, config: ImageConfig) -> bool:
+        """Return whether all layers of an image are."""
+        return not config.diff_ids or self.has(chain_id(config.diff_ids))
+
+    def is_ready(self, layer: Descriptor, chain: Digest) -> bool:
+        """Return whether just this blob was unpacked, as the layer `chain`, when the lab was set up."""
+        return self._ready.find(chain, layer.digest) is not None
 
     def sizes(self, config: ImageConfig) -> list[int]:
         """Return the bytes of each unpacked layer of an image, base first."""
@@ -114,15 +126,21 @@ class Layers:
     ) -> Digest:
         """Make the snapshot of a layer, whose blob is there, upon `parent`; return its chain id.
 
-        What is there already is left as it is; who comes while another unpacks the same, waits.
+        What is there already is left as it is, and what is ready only adopted; who comes while
+        another unpacks the same, waits.
         Raises what lab.image.layer.apply_layer does; nothing is left then.
         """
         chain = chain_upon(parent, diff_id)
-        with self._turn(str(chain)):
-            if not self.has(chain):
-                with self.building(parent) as key:
-                    self._apply(layer, self.snapshots.upper(key), diff_id, progress)
-                    self.snapshots.commit(str(chain), key)
+        with self._turns.of(str(chain)):
+            if self.has(chain):
+                return chain
+            ready = self._ready.find(chain, layer.digest)
+            if ready is not None:
+                self._adopt(ready)
+                return chain
+            with self.building(parent) as key:
+                self._apply(layer, self.snapshots.upper(key), diff_id, progress)
+                self.snapshots.commit(str(chain), key)
         return chain
 
     def freeze(self, key: str, diff_id: Digest, parent: Digest | None) -> Digest:
@@ -131,7 +149,7 @@ class Layers:
         Where that layer is there already, the snapshot is left as it was.
         """
         chain = chain_upon(parent, diff_id)
-        with self._turn(str(chain)):
+        with self._turns.of(str(chain)):
             if not self.has(chain):
                 self.snapshots.commit(str(chain), key)
         return chain
@@ -156,11 +174,19 @@ class Layers:
         return running.hexdigest() == diff_id.hex
 
     def container_parent(self, image: Image | None) -> str:
-        """Return the key of the snapshot that containers of an image (None: empty) start from."""
+        """Return the key of the snapshot that containers of an image (None: empty) start from.
+
+        Raises NotFound if layers of the image are missing: clients then pull it again.
+        """
         diff_ids = image.config.diff_ids if image is not None else ()
         parent = chain_id(diff_ids) if diff_ids else None
+        if image is not None and parent is not None and not self.has(parent):
+            raise NotFound(
+                f"No such image: {image.id} (layers of it are missing: they lay on a disk that is "
+                "not here any more)"
+            )
         key = f"{parent or _SCRATCH}{_INIT}"
-        with self._turn(key):
+        with self._turns.of(key):
             if not self._exists(key):
                 self._make_init(key, parent)
         return key
@@ -210,6 +236,10 @@ class Layers:
         for snapshot in list(self.snapshots.walk()):
             if snapshot.kind is not Kind.COMMITTED and snapshot.key.startswith(_UNFINISHED):
                 self.snapshots.remove(snapshot.key)
+        for layer in self._ready:
+            if self._exists(str(layer.chain)):
+                with suppress(Conflict):  # it is not missing
+                    self._adopt(layer)
         for place in self.scratch.glob(f"{PREFIX}*"):
             place.rmdir()
         self.collect()
@@ -234,6 +264,10 @@ class Layers:
         with self._blobs.open(layer.digest) as blob:
             apply_layer(blob, layer.media_type, target, self._ids, diff_id, progress)
 
+    def _adopt(self, layer: ReadyLayer) -> None:
+        parent = None if layer.parent is None else str(layer.parent)
+        self.snapshots.adopt(str(layer.chain), parent, layer.folder, layer.size)
+
     def _make_init(self, key: str, parent: Digest | None) -> None:
         with self.building(parent) as unfinished:
             upper, lowers = self.snapshots.upper(unfinished), self.snapshots.lowers(unfinished)
@@ -253,26 +287,3 @@ class Layers:
         except Conflict:
             return False  # a container stands on it
         return True
-
-    @contextmanager
-    def _turn(self, key: str) -> Iterator[None]:
-        """Let one thread at a time make the snapshot `key`."""
-        with self._lock:
-            turn = self._turns.setdefault(key, _Turn())
-            turn.wanted += 1
-        try:
-            with turn.lock:
-                yield
-        finally:
-            with self._lock:
-                turn.wanted -= 1
-                if not turn.wanted:
-                    del self._turns[key]
-
-
-class _Turn:
-    """A lock, and how many threads hold it or wait for it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.wanted = 0

@@ -14,7 +14,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from lab.engine.layers import Layers, chain_ids, chain_upon
@@ -95,10 +95,11 @@ class Pull:
         about = str(reference) if reference.digest else reference.tag
         self._progress.say(f"Pulling from {reference.path}", about)
         chosen = await self._manifest(reference)
-        try:
-            return self._stores.images.get(chosen.config.digest)
-        except NotFound:
-            return await self._fetch(chosen)
+        with suppress(NotFound):
+            known = self._stores.images.get(chosen.config.digest)
+            if self._stores.layers.has_all(known.config):
+                return known
+        return await self._fetch(chosen)
 
     # --- what is to be fetched
 
@@ -235,7 +236,9 @@ class Pull:
     ) -> None:
         layers = self._stores.layers
         parent = below[-1] if below else None
-        if layers.has(chain_upon(parent, diff_id)) and not layers.check(layer, diff_id):
+        chain = chain_upon(parent, diff_id)
+        unproved = layers.has(chain) and not layers.is_ready(layer, chain)
+        if unproved and not layers.check(layer, diff_id):
             # the files are there already, but this blob holds others
             raise DigestMismatch(f"invalid diffID: {layer.digest} is not {diff_id}")
         layers.unpack(layer, diff_id, parent, report)

@@ -2,6 +2,9 @@
 
 ROOT/blobs/ALGORITHM/HEX     committed content
 ROOT/ingest/NAME             content that is being written; removed when the store is opened
+
+Another folder of blobs may stand beside it, as an image layout has: what it holds is read there
+and never copied, changed or deleted.  Source: OCI image-spec, image-layout.md.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,8 +33,10 @@ class BlobStore:
     meanwhile, so that the garbage collector does not take them away.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, beside: Path | None = None) -> None:
+        """`beside` is an image layout whose blobs count as being here."""
         self._blobs = root / "blobs"
+        self._beside = None if beside is None else beside / "blobs"
         self._ingest = root / "ingest"
         self._leases = 0
         self._collecting = threading.RLock()
@@ -41,26 +46,26 @@ class BlobStore:
             leftover.unlink()
 
     def path(self, digest: Digest) -> Path:
-        """Return where the blob is, or would be."""
+        """Return where the blob is in this store, or would be."""
         return self._blobs / digest.algorithm / digest.hex
 
     def has(self, digest: Digest) -> bool:
         """Return whether the blob is there."""
-        return self.path(digest).exists()
+        return any(place.exists() for place in self._places(digest))
 
     def size(self, digest: Digest) -> int:
         """Return the blob's size in bytes; NotFound if it is not there."""
-        try:
-            return self.path(digest).stat().st_size
-        except FileNotFoundError:
-            raise _missing(digest) from None
+        for place in self._places(digest):
+            with suppress(FileNotFoundError):
+                return place.stat().st_size
+        raise _missing(digest)
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open the blob for reading, unbuffered; NotFound if it is not there."""
-        try:
-            return open(self.path(digest), "rb", buffering=0)
-        except FileNotFoundError:
-            raise _missing(digest) from None
+        for place in self._places(digest):
+            with suppress(FileNotFoundError):
+                return open(place, "rb", buffering=0)
+        raise _missing(digest)
 
     def read(self, digest: Digest, limit: int) -> bytes:
         """Return the whole of a small blob (a manifest, a configuration), verified.
@@ -128,7 +133,7 @@ class BlobStore:
         self.path(digest).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[Digest]:
-        """Yield the digests of all blobs; files that are none are passed over."""
+        """Yield the digests of the store's own blobs; files that are none are passed over."""
         for algorithm in _ALGORITHMS:
             for name in os.listdir(self._blobs / algorithm):
                 try:
@@ -152,6 +157,11 @@ class BlobStore:
         """Keep new leases waiting while the block runs; yields whether there is none now."""
         with self._collecting:
             yield self._leases == 0
+
+    def _places(self, digest: Digest) -> Iterator[Path]:
+        yield self.path(digest)
+        if self._beside is not None:
+            yield self._beside / digest.algorithm / digest.hex
 
     def _copy(self, path: Path, expected: Digest) -> None:
         with open(path, "rb", buffering=0) as source, self.ingest(expected) as ingest:

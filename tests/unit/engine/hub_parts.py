@@ -135,14 +135,20 @@ class World:
 
 @asynccontextmanager
 async def world(
-    folder: Path, catalog: Mapping[str, Packed] | None = None, docker_hub: Endpoint = NOWHERE
+    folder: Path,
+    catalog: Mapping[str, Packed] | None = None,
+    docker_hub: Endpoint = NOWHERE,
+    ready: Path | None = None,
 ) -> AsyncIterator[World]:
-    """Serve a Hub with the account alice, and make an engine's stores beside it."""
-    (folder / "engine").mkdir()
-    parts = Parts(folder / "engine")
+    """Serve a Hub with the account alice, and make an engine's stores beside it.
+
+    `ready` is a disk of layers that are unpacked already.  May be served again in one folder.
+    """
+    (folder / "engine").mkdir(exist_ok=True)
     write_catalog_at = folder / "catalog"
-    write_catalog_at.mkdir()
+    write_catalog_at.mkdir(exist_ok=True)
     write_catalog(write_catalog_at, catalog or {})
+    parts = Parts(folder / "engine", ready=ready, beside=write_catalog_at if ready else None)
     hub = Hub(folder / "hub", write_catalog_at)
     add_account(hub, ALICE)
     runner = web.AppRunner(hub.app(), access_log=None, shutdown_timeout=0.1)
@@ -178,7 +184,7 @@ async def registry(folder: Path) -> AsyncIterator[tuple[Hub, str]]:
 def add_account(hub: Hub, who: Credentials) -> None:
     """Make an account whose password takes no time to check."""
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(who.password)
-    hub.database.execute("INSERT INTO accounts VALUES (?, ?, 0)", (who.username, cheap))
+    hub.database.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, 0)", (who.username, cheap))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab.database import Database
 from lab.engine.layers import Layers, chain_ids
+from lab.engine.ready import ReadyLayers
 from lab.engine.state import Status
 from lab.image.blobs import BlobStore
 from lab.image.pack import store_layer
@@ -41,15 +42,19 @@ class Parts:
 
     folder: Path
     users: list[User] = field(default_factory=list)
+    ready: Path | None = None
+    beside: Path | None = None
 
     def __post_init__(self) -> None:
-        (self.folder / "scratch").mkdir()
+        (self.folder / "scratch").mkdir(exist_ok=True)
         self.database = Database(self.folder / "lab.db")
         self.journal = Journal(self.database)
-        self.blobs = BlobStore(self.folder / "content")
+        self.blobs = BlobStore(self.folder / "content", self.beside)
         self.snapshots = OverlaySnapshotter(self.folder / "shots", self.database, IDS)
         self.store = ImageStore(self.database, self.blobs)
-        self.layers = Layers(self.blobs, self.snapshots, self.store, IDS, self.folder / "scratch")
+        ready = ReadyLayers(self.ready)
+        scratch = self.folder / "scratch"
+        self.layers = Layers(self.blobs, self.snapshots, self.store, IDS, scratch, ready)
 
     def using(self, image_id: str) -> list[User]:
         return [user for user in self.users if user.image == image_id]

@@ -152,3 +152,38 @@ def test_strange_files_do_not_disturb(blobs: BlobStore) -> None:
     blobs.put(CONTENT)
     blobs.path(DIGEST).with_name("README").touch()
     assert list(blobs.digests()) == [DIGEST]
+
+
+def test_a_layout_beside_is_read_and_left_alone(tmp_path: Path) -> None:
+    """Does what an image layout holds count as here, without a copy, and survive a deletion?"""
+    shared = tmp_path / "layout" / "blobs" / "sha256" / DIGEST.hex
+    shared.parent.mkdir(parents=True)
+    shared.write_bytes(CONTENT)
+    blobs = BlobStore(tmp_path / "store", beside=tmp_path / "layout")
+    assert blobs.has(DIGEST)
+    assert blobs.size(DIGEST) == len(CONTENT)
+    assert blobs.read(DIGEST, 100) == CONTENT
+    blobs.adopt(shared, DIGEST)
+    assert left(tmp_path) == []
+    assert list(blobs.digests()) == []
+    blobs.delete(DIGEST)
+    assert shared.read_bytes() == CONTENT
+    shared.unlink()
+    assert not blobs.has(DIGEST)
+    with pytest.raises(NotFound, match="not found"):
+        blobs.open(DIGEST)
+    with pytest.raises(NotFound):
+        blobs.size(DIGEST)
+
+
+def test_the_stores_own_content_comes_first(tmp_path: Path) -> None:
+    """Is what the store has itself not read from the layout beside it?"""
+    shared = tmp_path / "layout" / "blobs" / "sha256" / DIGEST.hex
+    shared.parent.mkdir(parents=True)
+    shared.write_bytes(b"damaged")
+    blobs = BlobStore(tmp_path / "store", beside=tmp_path / "layout")
+    with pytest.raises(DigestMismatch):
+        blobs.read(DIGEST, 100)
+    blobs.put(CONTENT)
+    assert blobs.read(DIGEST, 100) == CONTENT
+    assert list(blobs.digests()) == [DIGEST]
