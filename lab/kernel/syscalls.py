@@ -40,8 +40,8 @@ _libc.setdomainname.argtypes = [c_char_p, c_size_t]
 
 _NUMBERS = {
     # numbers from 424 on are the same on every architecture
-    "x86_64": {"clone": 56, "pivot_root": 155, "capset": 126},
-    "aarch64": {"clone": 220, "pivot_root": 41, "capset": 91},
+    "x86_64": {"clone": 56, "pivot_root": 155, "capset": 126, "finit_module": 313},
+    "aarch64": {"clone": 220, "pivot_root": 41, "capset": 91, "finit_module": 273},
 }.get(platform.machine(), {})
 _OPEN_TREE, _MOVE_MOUNT, _CLOSE_RANGE, _MOUNT_SETATTR = 428, 429, 436, 442
 _LAST_FD = (1 << 32) - 1
@@ -180,6 +180,12 @@ class _CapabilityHeader(ctypes.Structure):
 
 class _CapabilityData(ctypes.Structure):
     _fields_ = [(name, c_uint32) for name in ("effective", "permitted", "inheritable")]
+
+
+def finit_module(fd: int) -> None:
+    """finit_module(2), without parameters."""
+    result = _syscall("finit_module", c_long(fd), c_char_p(b""), c_long(0))
+    _check(result, "finit_module", fd=fd)
 
 
 def capset(mask: int) -> None:

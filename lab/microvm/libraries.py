@@ -1,0 +1,77 @@
+"""Which shared libraries a program needs, and where this machine has them.
+
+The machine's own dynamic loader is asked, so that what is found here is what would be loaded.
+Source: ELF specification (gABI), ld.so(8).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from lab.errors import Unavailable
+
+_HEADER = struct.Struct("<4sBB10xHHIQQQIHHH")
+_PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
+_PT_INTERP = 3
+_FOUND = re.compile(r"\t(\S+) => (/.*) \(0x[0-9a-f]+\)")
+_MISSING = re.compile(r"\t(\S+) => not found")
+
+
+def loader_of(program: Path) -> str:
+    """Return the path of the dynamic loader that the program names; empty if it names none."""
+    with program.open("rb") as file:
+        head = file.read(_HEADER.size)
+        if len(head) < _HEADER.size or head[:6] != b"\x7fELF\x02\x01":
+            return ""
+        fields = _HEADER.unpack(head)
+        offset, size, count = fields[7], fields[11], fields[12]
+        file.seek(offset)
+        table = file.read(size * count)
+        for at in range(0, len(table), size or 1):
+            kind, _, start, _, _, length, _, _ = _PROGRAM_HEADER.unpack_from(table, at)
+            if kind == _PT_INTERP:
+                file.seek(start)
+                return file.read(length).rstrip(b"\0").decode()
+    return ""
+
+
+def libraries_of(
+    files: Iterable[Path], loader: str, environ: Mapping[str, str] | None = None
+) -> dict[str, Path]:
+    """Return all libraries that the ELF files need, by the name that is asked for.
+
+    Libraries that need libraries are followed.  Raises Unavailable for one that is missing.
+    """
+    found: dict[str, Path] = {}
+    for file in files:
+        output = _ask(loader, file, environ or {})
+        if missing := _MISSING.search(output):
+            raise Unavailable(f"{file} needs {missing[1]}, which this machine does not have")
+        for match in _FOUND.finditer(output):
+            found.setdefault(match[1], Path(match[2]))
+    return found
+
+
+def is_elf(path: Path) -> bool:
+    """Say whether the file is an ELF file."""
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
+def _ask(loader: str, file: Path, environ: Mapping[str, str]) -> str:
+    try:
+        done = subprocess.run(
+            [loader, "--list", str(file)],
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise Unavailable(f"the dynamic loader {loader} does not start: {error}") from None
+    return done.stdout

@@ -1,0 +1,178 @@
+"""The disk with the guest's root: this machine's own Python, and what the engine needs of it.
+
+    /usr/bin/python3.N                     the interpreter
+    /usr/lib/python3.N/                    the standard library, compiled
+    /usr/lib/python3.N/site-packages/      the engine's requirements
+    /usr/lib/TRIPLET/                      shared libraries, where the loader looks first
+    /usr/lib/lab/modules/                  the kernel's modules, in the order of their loading
+    /program /catalog /data /host          where the other disks, and the host's files, go
+
+Modules in Python have no source there: the compiled form is half as large, and found sooner.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from lab.catalog.tree import pieces
+from lab.errors import Unavailable
+from lab.microvm.kernel import Module
+from lab.microvm.libraries import is_elf, libraries_of, loader_of
+from lab.microvm.python import (
+    Interpreter,
+    distribution_files,
+    distributions,
+    library_files,
+)
+from lab.sandbox.vm.bytecode import compile_module
+from lab.sandbox.vm.erofs import Image, directory, put, symlink
+from lab.sandbox.vm.modules import FOLDER as MODULES
+from lab.sandbox.vm.program import PROGRAM
+
+_FOLDERS = (
+    *("catalog", "data", "dev", "etc", "host", "proc", "program", "root", "run", "sys"),
+    *("usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "var"),
+)
+_MERGED = ("bin", "lib", "lib64", "sbin")
+_FILES = {
+    "etc/passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\n",
+    "etc/group": "root:x:0:\n",
+    "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "etc/hostname": "lab\n",
+    "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "etc/resolv.conf": "nameserver 10.0.2.3\n",  # of QEMU's user network
+}
+_BY_NAME = ("libseccomp.so.2",)
+"""Libraries that the engine loads by name."""
+
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def start_command(interpreter: Interpreter) -> list[str]:
+    """Return what the initramfs starts as the guest's first process."""
+    code = (
+        f'import sys; sys.path[:0] = ["{PROGRAM}", "{interpreter.packages}"]\n'
+        "from lab.sandbox.vm import modules; modules.load()\n"
+        "from lab.sandbox.vm.guest import main; main()"
+    )
+    return [interpreter.guest_program, "-I", "-S", "-c", code]
+
+
+def write_system(
+    file: BinaryIO,
+    interpreter: Interpreter,
+    modules: Sequence[Module],
+    spare: Callable[[str], Path],
+    report: Callable[[float], None],
+) -> None:
+    """Write the image.
+
+    `spare` gives a library, by its name, that this machine does not have itself.
+    """
+    builder = _Builder(Image(file), interpreter, spare)
+    builder.furnish(modules)
+    builder.add_python(report)
+    builder.add_libraries()
+    builder.image.finish()
+    report(1.0)
+
+
+class _Builder:
+    def __init__(
+        self, image: Image, interpreter: Interpreter, spare: Callable[[str], Path]
+    ) -> None:
+        self.image = image
+        self._interpreter = interpreter
+        self._spare = spare
+        self._binaries = [interpreter.program]
+
+    def furnish(self, modules: Sequence[Module]) -> None:
+        for folder in _FOLDERS:
+            put(self.image.root, folder, directory())
+        put(self.image.root, "tmp", directory(0o1777))
+        for name in _MERGED:
+            put(self.image.root, name, symlink(f"usr/{name}"))
+        for path, text in _FILES.items():
+            put(self.image.root, path, self.image.file([text.encode()]))
+        if _CERTIFICATES.is_file():
+            place = ssl.get_default_verify_paths().openssl_cafile
+            put(self.image.root, place, self.image.copy(_CERTIFICATES))
+        for number, module in enumerate(modules):
+            content = self.image.file(pieces(module.content))
+            put(self.image.root, f"{MODULES}/{number:02}-{module.name}.ko", content)
+
+    def add_python(self, report: Callable[[float], None]) -> None:
+        program = self._interpreter.guest_program
+        put(self.image.root, program, self.image.copy(self._interpreter.program, 0o755))
+        self._add(self._interpreter.guest_library, library_files(self._interpreter), report)
+        for distribution in distributions().values():
+            if distribution.files is None:
+                name = distribution.metadata["Name"]
+                raise Unavailable(
+                    f"what belongs to the Python package {name} is not recorded here",
+                    "install the lab with pip, in an environment of its own",
+                )
+            files = distribution_files(distribution)
+            self._add(self._interpreter.packages, files, lambda part: None)
+
+    def add_libraries(self) -> None:
+        loader = loader_of(self._interpreter.program)
+        if not loader:
+            raise Unavailable(f"{self._interpreter.program} is no program for this lab")
+        needed = libraries_of([*self._binaries, *self._by_name()], loader)
+        put(self.image.root, _merged(loader), self.image.copy(loader, 0o755))
+        # where the C library lies, the loader looks without being told
+        home = _merged(str(needed["libc.so.6"].parent))
+        own = {str(path) for path in self._binaries}
+        for name, path in needed.items():
+            if str(path) not in own:
+                put(self.image.root, f"{home}/{name}", self.image.copy(path, 0o755))
+        for path in self._by_name():
+            put(self.image.root, f"{home}/{path.name}", self.image.copy(path, 0o755))
+        for name in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"):
+            if (path := needed["libc.so.6"].parent / name).is_file():
+                put(self.image.root, f"{home}/{name}", self.image.copy(path, 0o755))
+
+    def _by_name(self) -> list[Path]:
+        return [_loaded_path(name) or self._spare(name) for name in _BY_NAME]
+
+    def _add(
+        self, folder: str, files: Iterable[tuple[str, Path]], report: Callable[[float], None]
+    ) -> None:
+        for count, (name, path) in enumerate(files):
+            report(min(count / 1500, 1.0))
+            place = f"{folder}/{name}"
+            if name.endswith(".py"):
+                compiled = compile_module(path.read_bytes(), place)
+                if compiled is not None:
+                    put(self.image.root, f"{place}c", self.image.file([compiled]))
+                    continue
+            if ".so" in path.name and is_elf(path):
+                self._binaries.append(path)
+            put(self.image.root, place, self.image.copy(path))
+
+
+def _merged(path: str) -> str:
+    """Return a path as it is in the guest, whose /lib is a link to /usr/lib."""
+    first = path.strip("/").partition("/")[0]
+    return f"/usr{path}" if first in _MERGED else path
+
+
+def _loaded_path(name: str) -> Path | None:
+    """Return where the loader finds a library; None if this machine has none."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return None
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            path = line.rstrip("\n").partition("/")[2]
+            if os.path.basename(path).startswith(name.split(".so")[0] + ".so"):
+                # the name that is asked for is a link beside the file
+                return Path(f"/{os.path.dirname(path)}/{name}")
+    return None
