@@ -22,7 +22,7 @@ from typing import BinaryIO
 from lab.catalog.tree import pieces
 from lab.errors import Unavailable
 from lab.microvm.kernel import Module
-from lab.microvm.libraries import is_elf, libraries_of, loader_of
+from lab.microvm.libraries import is_elf, libraries_of, loader_of, stripped
 from lab.microvm.python import (
     Interpreter,
     distribution_files,
@@ -30,7 +30,7 @@ from lab.microvm.python import (
     library_files,
 )
 from lab.sandbox.vm.bytecode import compile_module
-from lab.sandbox.vm.erofs import Image, directory, put, symlink
+from lab.sandbox.vm.erofs import Image, Node, directory, put, symlink
 from lab.sandbox.vm.modules import FOLDER as MODULES
 from lab.sandbox.vm.program import PROGRAM
 
@@ -108,7 +108,7 @@ class _Builder:
 
     def add_python(self, report: Callable[[float], None]) -> None:
         program = self._interpreter.guest_program
-        put(self.image.root, program, self.image.copy(self._interpreter.program, 0o755))
+        put(self.image.root, program, self._binary(self._interpreter.program))
         self._add(self._interpreter.guest_library, library_files(self._interpreter), report)
         for distribution in distributions().values():
             if distribution.files is None:
@@ -125,18 +125,18 @@ class _Builder:
         if not loader:
             raise Unavailable(f"{self._interpreter.program} is no program for this lab")
         needed = libraries_of([*self._binaries, *self._by_name()], loader)
-        put(self.image.root, _merged(loader), self.image.copy(loader, 0o755))
+        put(self.image.root, _merged(loader), self._binary(Path(loader)))
         # where the C library lies, the loader looks without being told
         home = _merged(str(needed["libc.so.6"].parent))
         own = {str(path) for path in self._binaries}
         for name, path in needed.items():
             if str(path) not in own:
-                put(self.image.root, f"{home}/{name}", self.image.copy(path, 0o755))
+                put(self.image.root, f"{home}/{name}", self._binary(path))
         for path in self._by_name():
-            put(self.image.root, f"{home}/{path.name}", self.image.copy(path, 0o755))
+            put(self.image.root, f"{home}/{path.name}", self._binary(path))
         for name in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"):
             if (path := needed["libc.so.6"].parent / name).is_file():
-                put(self.image.root, f"{home}/{name}", self.image.copy(path, 0o755))
+                put(self.image.root, f"{home}/{name}", self._binary(path))
 
     def _by_name(self) -> list[Path]:
         return [_loaded_path(name) or self._spare(name) for name in _BY_NAME]
@@ -154,7 +154,12 @@ class _Builder:
                     continue
             if ".so" in path.name and is_elf(path):
                 self._binaries.append(path)
-            put(self.image.root, place, self.image.copy(path))
+                put(self.image.root, place, self._binary(path))
+            else:
+                put(self.image.root, place, self.image.copy(path))
+
+    def _binary(self, path: Path) -> Node:
+        return self.image.file([stripped(path.read_bytes())], 0o755)
 
 
 def _merged(path: str) -> str:
