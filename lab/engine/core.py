@@ -100,7 +100,8 @@ class Engine:
         self.tasks = Tasks(spawner, self.ids, self.config.idmapped, [root], self._on_exit)
         self.filters = SeccompFilters(self.tasks)
         bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
-        relay = PortRelay(lambda kind: self.tasks.sockets(kind)[0])
+        outside = self.link if self.config.forwards else None
+        relay = PortRelay(lambda kind: self.tasks.sockets(kind)[0], outside=outside)
         self.networks = Networks(bridges, relay, self.journal)
 
     def _build_containers(self, root: Path) -> None:

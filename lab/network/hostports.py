@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from lab.errors import NetworkError
 
@@ -17,6 +18,18 @@ ANY4, ANY6 = "0.0.0.0", "::"
 _RANGE_FILE = "/proc/sys/net/ipv4/ip_local_port_range"
 _DEFAULT_RANGE = (49153, 65535)
 _PRIVILEGED = 1024
+_IN_USE = os.strerror(errno.EADDRINUSE).lower()
+_FORBIDDEN = os.strerror(errno.EACCES).lower()
+
+
+class Outside(Protocol):
+    """Leads ports of a machine that this one is inside of to the same ports here.
+
+    Both return why not, in a few words (`address already in use`), or an empty string.
+    """
+
+    def publish(self, address: str, port: int, protocol: str) -> str: ...
+    def unpublish(self, address: str, port: int, protocol: str) -> str: ...
 
 
 class HostPorts:
@@ -24,10 +37,17 @@ class HostPorts:
 
     `ephemeral` is the first and last port of those that are chosen when none is asked for; by
     default the kernel's own range for that.
+
+    With `outside`, the addresses are those of the machine around this one.  IPv4 connections to
+    them arrive here at another address than they were made to, so all of them are listened to;
+    IPv6 ports are published here alone.
     """
 
-    def __init__(self, ephemeral: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, ephemeral: tuple[int, int] | None = None, outside: Outside | None = None
+    ) -> None:
         self._ephemeral = ephemeral or _kernel_range()
+        self._outside = outside
         self._taken: set[tuple[str, int]] = set()
         self._latest: dict[tuple[int, int], int] = {}
         self._lock = threading.Lock()
@@ -52,7 +72,7 @@ class HostPorts:
                         )
                     continue
                 try:
-                    sockets = _listen_all(addresses, port)
+                    sockets = self._listen_all(addresses, port)
                 except _Taken as error:
                     refusal = error
                     continue
@@ -64,6 +84,7 @@ class HostPorts:
     def release(self, address: str, port: int) -> None:
         """Let a port be given out again; its socket is the caller's to close, before this."""
         with self._lock:
+            self._unpublish([address], port)
             self._taken.discard((address, port))
 
     def _candidates(self, first: int, last: int) -> Iterator[int]:
@@ -82,6 +103,37 @@ class HostPorts:
                     return holder
         return None
 
+    def _listen_all(self, addresses: Sequence[str], port: int) -> list[socket.socket]:
+        """Return a listening socket for each address; all of them, and published, or none."""
+        sockets: list[socket.socket] = []
+        try:
+            for address in addresses:
+                arrives_elsewhere = self._outside is not None and _is_ipv4(address)
+                sockets.append(_listen(ANY4 if arrives_elsewhere else address, port))
+            self._publish(addresses, port)
+        except NetworkError:
+            for sock in sockets:
+                sock.close()
+            raise
+        return sockets
+
+    def _publish(self, addresses: Sequence[str], port: int) -> None:
+        """Publish a port that is bound here outside as well: at all addresses or none."""
+        if self._outside is None:
+            return
+        done: list[str] = []
+        for address in filter(_is_ipv4, addresses):
+            refusal = self._outside.publish(address, port, "tcp")
+            if refusal:
+                self._unpublish(done, port)
+                raise _refusal(address, port, "bind", refusal)
+            done.append(address)
+
+    def _unpublish(self, addresses: Sequence[str], port: int) -> None:
+        if self._outside is not None:
+            for address in filter(_is_ipv4, addresses):
+                self._outside.unpublish(address, port, "tcp")
+
 
 class _Taken(NetworkError):
     """Another program has the port."""
@@ -97,24 +149,12 @@ def ipv6_usable() -> bool:
     return True
 
 
-def _listen_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    sockets: list[socket.socket] = []
-    try:
-        for address in addresses:
-            sockets.append(_listen(address, port))
-    except NetworkError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
-
-
 def _listen(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise _refusal(address, port, "socket", error) from error
+        raise _refusal(address, port, "socket", _reason(error)) from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -124,17 +164,25 @@ def _listen(address: str, port: int) -> socket.socket:
         sock.listen(1 << 16)
     except OSError as error:
         sock.close()
-        raise _refusal(address, port, "bind", error) from error
+        raise _refusal(address, port, "bind", _reason(error)) from error
     return sock
 
 
-def _refusal(address: str, port: int, step: str, error: OSError) -> NetworkError:
+def _is_ipv4(address: str) -> bool:
+    return ":" not in address
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno or errno.EIO)
+
+
+def _refusal(address: str, port: int, step: str, reason: str) -> NetworkError:
     where = f"listen tcp6 [{address}]" if ":" in address else f"listen tcp4 {address}"
-    reason = os.strerror(error.errno or errno.EIO)
-    text = f"{where}:{port}: {step}: {reason[0].lower()}{reason[1:]}"
-    if error.errno == errno.EADDRINUSE:
+    reason = f"{reason[:1].lower()}{reason[1:]}"
+    text = f"{where}:{port}: {step}: {reason}"
+    if reason == _IN_USE:
         return _Taken(f"Error starting userland proxy: {text}")
-    if error.errno == errno.EACCES and port < _PRIVILEGED:
+    if reason == _FORBIDDEN and port < _PRIVILEGED:
         return NetworkError(
             f"Error starting userland proxy: cannot expose privileged port {port}, "
             f"choose a larger port number (>= {_PRIVILEGED}): {text}",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lab.errors import LabError, NetworkError, Unsupported
 from lab.network.bindings import PortBinding
-from lab.network.hostports import ANY4, ANY6, HostPorts, ipv6_usable
+from lab.network.hostports import ANY4, ANY6, HostPorts, Outside, ipv6_usable
 from lab.network.relay import Listener, Relay, SocketFactory
 
 
@@ -30,13 +30,17 @@ class PublishedPort:
 class PortRelay:
     """Publishes ports.  Thread-safe; `close` ends all connections.
 
-    `sandbox_socket` makes the sockets that reach containers.
+    `sandbox_socket` makes the sockets that reach containers; `ephemeral` and `outside` are those
+    of HostPorts.
     """
 
     def __init__(
-        self, sandbox_socket: SocketFactory, ephemeral: tuple[int, int] | None = None
+        self,
+        sandbox_socket: SocketFactory,
+        ephemeral: tuple[int, int] | None = None,
+        outside: Outside | None = None,
     ) -> None:
-        self._host_ports = HostPorts(ephemeral)
+        self._host_ports = HostPorts(ephemeral, outside)
         self._relay = Relay(sandbox_socket)
         self._everywhere = (ANY4, ANY6) if ipv6_usable() else (ANY4,)
         self._listeners: dict[PublishedPort, Listener] = {}
@@ -83,8 +87,10 @@ class PortRelay:
     def close(self) -> None:
         """End all mappings and connections, and the relay's thread."""
         with self._lock:
+            found = list(self._listeners)
             self._listeners.clear()
         self._relay.close()
+        self._release(found)
 
     def _serve(self, listeners: dict[PublishedPort, Listener]) -> None:
         try:
