@@ -19,6 +19,7 @@ from lab.engine.creation import Creation
 from lab.engine.execs import Execs
 from lab.engine.explore import Explorer
 from lab.engine.filters import SeccompFilters
+from lab.engine.host_folders import HostFolders
 from lab.engine.images import Images
 from lab.engine.launcher import LauncherLink
 from lab.engine.layers import Layers
@@ -97,7 +98,14 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self.link = LauncherLink(launcher)
         self.cgroups = cgroups.manager(self.config.cgroups)
-        self.tasks = Tasks(spawner, self.ids, self.config.idmapped, [root], self._on_exit)
+        self.tasks = Tasks(
+            spawner,
+            self.ids,
+            self.config.idmapped,
+            [root],
+            self._on_exit,
+            self.config.bind_root or "/",
+        )
         self.filters = SeccompFilters(self.tasks)
         bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
         outside = self.link if self.config.forwards else None
@@ -124,7 +132,7 @@ class Engine:
             self.networks,
             self.cgroups,
             self.link,
-            root,
+            HostFolders(Path(self.config.bind_root or "/"), [root]),
             self.config.idmapped,
             self.host.cpus,
         )

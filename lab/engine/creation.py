@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from pathlib import Path
 
 from lab.engine.containers import Container, Containers
+from lab.engine.host_folders import HostFolders
 from lab.engine.launcher import LauncherLink
 from lab.engine.networks import Networks
 from lab.engine.settings import HostSettings
@@ -43,16 +42,16 @@ class Creation:
         networks: Networks,
         cgroups: CgroupManager,
         link: LauncherLink,
-        state: Path,
+        folders: HostFolders,
         idmapped: bool,
         cpus: int,
     ) -> None:
-        """`state` is the engine's own folder, which nobody may bind; the machine has `cpus`."""
+        """`folders` are those that binds may show; the machine has `cpus`."""
         self._containers = containers
         self._networks = networks
         self._cgroups = cgroups
         self._link = link
-        self._state = state
+        self._folders = folders
         self._idmapped = idmapped
         self._cpus = cpus
 
@@ -94,20 +93,8 @@ class Creation:
         return [_DISCARDED[name] for name in discarded]
 
     def _check_bind(self, bind: Mount) -> list[str]:
-        source = Path(os.path.realpath(bind.source))
-        if source == self._state or self._state in source.parents:
-            raise InvalidParameter(
-                f'invalid mount config for type "bind": {bind.source} holds the engine\'s own state'
-            )
-        try:
-            # as Docker: a folder that is not there is made
-            source.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise InvalidParameter(
-                f"error while creating mount source path '{bind.source}': {error.strerror}"
-            ) from None
+        self._folders.check(bind.source)
+        self._folders.provide(bind.source)
         refusal = self._link.why_not_mapped(bind.source) if self._idmapped else ""
         if not refusal or "ro" in bind.options:
             return []

@@ -30,12 +30,13 @@ _VEIL = MS.NOSUID | MS.NODEV | MS.NOEXEC
 _WHOLE = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_RECURSIVE
 
 
-def open_source(mount: Mount) -> int:
+def open_source(mount: Mount, root: str = "/") -> int:
     """Return a detached copy of the tree that a bind mount shows.
 
-    Magic links of /proc are not followed: through them a bind could reach what is hidden.
+    Its source is looked for with the folder `root` as "/", out of which no link leads.  Magic links
+    of /proc are not followed: through them a bind could reach what is hidden.
     """
-    fd = _try_open("/", mount.source, os.O_PATH, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS)
+    fd = _try_open(root, mount.source, os.O_PATH, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS)
     if fd is None:
         raise StartError(
             f'invalid mount config for type "bind": bind source path does not exist: {mount.source}'

@@ -37,6 +37,7 @@ class Request:
     ids: IdMap
     idmapped: bool
     hidden: list[str]
+    bind_root: str
     stdio: list[int]
     seccomp: bytes | None
     launcher: socket.socket
@@ -58,6 +59,7 @@ class Request:
             ids=IdMap(**message["ids"]),
             idmapped=message["idmapped"],
             hidden=message["hidden"],
+            bind_root=message["bind_root"],
             stdio=fds,
             seccomp=filter_of(message, filters),
             launcher=launcher,
@@ -129,7 +131,7 @@ def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
     for path in request.hidden:
         binds.hide(path)
     for mount in foreign:
-        tree = binds.open_source(mount)
+        tree = binds.open_source(mount, request.bind_root)
         if request.idmapped and "idmap" in mount.options:
             binds.map_ids(tree, request.launcher)
         trees.append((tree, mount))

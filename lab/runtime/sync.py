@@ -31,7 +31,7 @@ import os
 from typing import Any
 
 START = "start"
-"""id, bundle, base, rootfs, endpoints, cgroups, ids, idmapped, hidden, seccomp.
+"""id, bundle, base, rootfs, endpoints, cgroups, ids, idmapped, hidden, bind_root, seccomp.
 
 Its fds are standard input, output and error, or the one socket that a terminal is sent through."""
 EXEC = "exec"

@@ -99,12 +99,15 @@ class Tasks:
         idmapped: bool,
         hidden: Sequence[Path],
         on_exit: ExitListener,
+        bind_root: str = "/",
     ) -> None:
         """`hidden` are folders that no bind may show.  `on_exit(id, status, at_ns)` is called in
-        the reader's thread, after the start of that id has been answered."""
+        the reader's thread, after the start of that id has been answered.  `bind_root` is the
+        folder in which the sources of binds are found."""
         self._connection = connection
         self._common = {"ids": asdict(ids), "idmapped": idmapped}
         self._hidden = [str(path) for path in hidden]
+        self._bind_root = bind_root
         self._on_exit = on_exit
         self._waiting: dict[str, Future[tuple[dict[str, Any], list[int]]]] = {}
         self._lock = threading.Lock()
@@ -127,6 +130,7 @@ class Tasks:
             "cgroups": list(request.cgroups),
             "seccomp": request.seccomp,
             "hidden": self._hidden,
+            "bind_root": self._bind_root,
             **self._common,
         }
         return self._launch(message, list(stdio))

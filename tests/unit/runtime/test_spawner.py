@@ -118,7 +118,14 @@ def test_nonsense_is_passed_over(spawner: Running) -> None:
 
 def test_a_missing_filter_starts_nothing(spawner: Running) -> None:
     """Is a container whose seccomp filter is not there refused, instead of run without one?"""
-    whole = {"cgroups": [], "ids": {"base": 0}, "idmapped": False, "hidden": [], "seccomp": "lost"}
+    whole = {
+        "cgroups": [],
+        "ids": {"base": 0},
+        "idmapped": False,
+        "hidden": [],
+        "bind_root": "/",
+        "seccomp": "lost",
+    }
     assert "filter of this container is missing" in spawner.ask({**START, **whole})["message"]
 
 
