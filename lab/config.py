@@ -6,6 +6,7 @@ home/                    $LAB_HOME, else $XDG_DATA_HOME/docker-learning-lab
   cache/                 downloaded packages, so that a second set-up needs no network
   tools/bin/docker       the docker CLI, where the machine has none
   docker/                the lab's own DOCKER_CONFIG
+  vm/                    what the microVM consists of, made by `lab setup`
   state/                 the learner's progress
 """
 
@@ -68,6 +69,10 @@ class Config:
     @property
     def docker_config(self) -> Path:
         return self.home / "docker"
+
+    @property
+    def vm(self) -> Path:
+        return self.home / "vm"
 
     @property
     def state(self) -> Path:

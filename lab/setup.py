@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lab.config import Config
-from lab.errors import LabError
+from lab.errors import LabError, Unavailable
+from lab.sandbox.vm.parts import Parts
 
 Say = Callable[[str], None]
 
@@ -23,7 +24,11 @@ def run(config: Config, say: Say) -> int:
     for folder in (config.home, config.docker_config, config.state):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _prepare_cli(config, say)
+    # before the images: where there are no namespaces, they are made in the microVM
+    has_guest = _prepare_microvm(config, say)
     _prepare_catalog(config, say)
+    if has_guest:
+        _prepare_disks(config, say)
     _prepare_exercises(config, say)
     say(f"The lab is ready ({time.monotonic() - started:.0f} s). Start it with: lab start")
     return 0
@@ -52,6 +57,33 @@ def _prepare_catalog(config: Config, say: Say) -> None:
             build_catalog(config.catalog, config.cache, lambda: _engine(config.home), report)
     names = ", ".join(made.name for made in stamp.read_images(config.catalog))
     say(f"images: {names}")
+
+
+def _prepare_microvm(config: Config, say: Say) -> bool:
+    """Make what the sandbox `vm` needs; return whether it is there.
+
+    The lab also runs without it, where a user may make namespaces.
+    """
+    from lab.microvm import build
+
+    parts = Parts(config.vm)
+    try:
+        with _progress("microVM") as report:
+            build.prepare(build.Place(parts, config.cache, config.search_path), report)
+    except Unavailable as error:
+        say(f"microVM: none ({error.message})")
+        return False
+    say(f"microVM: Linux {parts.read_stamp().kernel}")
+    return True
+
+
+def _prepare_disks(config: Config, say: Say) -> None:
+    """Put the images onto a disk of the microVM's."""
+    from lab.microvm import build
+
+    place = build.Place(Parts(config.vm), config.cache, config.search_path)
+    with _progress("microVM") as report:
+        build.prepare_catalog(place, config.catalog, report)
 
 
 def _prepare_exercises(config: Config, say: Say) -> None:

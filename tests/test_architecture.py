@@ -37,11 +37,12 @@ ALLOWED: dict[str, set[str]] = {
     "daemon": _STORES | {"engine", "api"},
     "sandbox": {"kernel", "config", "errors"},
     "catalog": {"oci", "image", "sandbox", "errors"},
+    "microvm": {"config", "errors", "catalog", "sandbox", "oci", "image", "kernel"},
     "client": {"config", "errors"},
     "jupyter": {"__init__", "client", "config", "errors"},
     "course": {"__init__", "client", "config", "errors"},
     "widgets": {"__init__", "client", "config", "errors", "course", "jupyter"},
-    "setup": {"config", "errors", "catalog", "sandbox", "jupyter"},
+    "setup": {"config", "errors", "catalog", "microvm", "sandbox", "jupyter"},
     "cli": {"__init__", "config", "errors", "setup", "sandbox", "jupyter", "registry"},
 }
 

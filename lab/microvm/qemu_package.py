@@ -1,9 +1,9 @@
 """QEMU for machines that have none: unpacked from the distribution's packages, never installed.
 
-    bin/        the program
-    lib/        the libraries that it needs, but for the C library
-    modules/    QEMU's own module for emulation
-    share/      firmware
+bin/        the program
+lib/        the libraries that it needs, but for the C library
+modules/    QEMU's own module for emulation
+share/      firmware
 """
 
 from __future__ import annotations

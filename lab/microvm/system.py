@@ -50,6 +50,9 @@ _FILES = {
 _BY_NAME = ("libseccomp.so.2",)
 """Libraries that the engine loads by name."""
 
+Spare = Callable[[str], Path]
+"""Gives a library, by its name, that the machine does not have itself."""
+
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -67,13 +70,10 @@ def write_system(
     file: BinaryIO,
     interpreter: Interpreter,
     modules: Sequence[Module],
-    spare: Callable[[str], Path],
+    spare: Spare,
     report: Callable[[float], None],
 ) -> None:
-    """Write the image.
-
-    `spare` gives a library, by its name, that this machine does not have itself.
-    """
+    """Write the image; `modules` are those that the initramfs does not load, in their order."""
     builder = _Builder(Image(file), interpreter, spare)
     builder.furnish(modules)
     builder.add_python(report)
@@ -83,9 +83,7 @@ def write_system(
 
 
 class _Builder:
-    def __init__(
-        self, image: Image, interpreter: Interpreter, spare: Callable[[str], Path]
-    ) -> None:
+    def __init__(self, image: Image, interpreter: Interpreter, spare: Spare) -> None:
         self.image = image
         self._interpreter = interpreter
         self._spare = spare

@@ -1,13 +1,13 @@
 """What the microVM consists of: the files that `lab setup` makes, and what they were made of.
 
-    vmlinux          Debian's kernel, as QEMU starts it
-    initramfs        what the kernel starts: finds the disks, and goes on from `system.erofs`
-    system.erofs     the guest's root: this Python, the libraries that the engine needs
-    program.erofs    the package `lab`, on /program
-    catalog.erofs    the catalog's layers, unpacked
-    qemu/            QEMU, where PATH has none
-    snapshot/        a guest that has started already
-    stamp.json       what they were made of
+vmlinux          Debian's kernel, as QEMU starts it
+initramfs        what the kernel starts: finds the disks, and goes on from `system.erofs`
+system.erofs     the guest's root: this Python, the libraries that the engine needs
+program.erofs    the package `lab`, on /program
+catalog.erofs    the catalog's layers, unpacked
+qemu/            QEMU, where PATH has none
+snapshot/        a guest that has started already
+stamp.json       what they were made of
 """
 
 from __future__ import annotations
@@ -117,17 +117,23 @@ class Parts:
         Unavailable if there is none.
         """
         name = emulator_name()
-        own = self.qemu / "bin" / name
-        if own.is_file():
-            environ = {
-                "LD_LIBRARY_PATH": str(self.qemu / "lib"),
-                "QEMU_MODULE_DIR": str(self.qemu / "modules"),
-            }
-            return Emulator(str(own), ("-L", str(self.qemu / "share")), environ)
+        own = self.emulator_in(self.qemu)
+        if Path(own.program).is_file():
+            return own
         found = find_program(name, search_path)
         if found is None:
             raise Unavailable(f"there is no {name} here, which the microVM runs in", HINT)
         return Emulator(found)
+
+    @staticmethod
+    def emulator_in(folder: Path) -> Emulator:
+        """Return the QEMU that was unpacked into `folder`."""
+        environ = {
+            "LD_LIBRARY_PATH": str(folder / "lib"),
+            "QEMU_MODULE_DIR": str(folder / "modules"),
+        }
+        program = str(folder / "bin" / emulator_name())
+        return Emulator(program, ("-L", str(folder / "share")), environ)
 
 
 def emulator_name() -> str:
