@@ -6,7 +6,7 @@ since `docker inspect` gives them back; what the engine acts upon is read throug
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -111,8 +111,12 @@ class Record:
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> Json:
-        """Return the form that is stored."""
-        return asdict(self)
+        """Return the form that is stored; settings and ports in it are still the record's own."""
+        # asdict(self) would copy hundreds of settings, three times in each container's life
+        members = {each.name: getattr(self, each.name) for each in fields(self)}
+        members["state"] = asdict(self.state)
+        members["networks"] = [asdict(each) for each in self.networks]
+        return members
 
     @classmethod
     def from_json(cls, source: dict[str, Any]) -> Record:

@@ -7,6 +7,7 @@ Source: seccomp(2).
 from __future__ import annotations
 
 import errno
+import functools
 import platform
 import struct
 
@@ -20,6 +21,7 @@ _JUMP_IF_EQUAL, _JUMP_IF_ABOVE, _JUMP_IF_AT_LEAST = 0x15, 0x25, 0x35
 _EXTRA_ARCHITECTURES = {"x86_64": ("x86", "x32"), "aarch64": ("arm",)}
 
 
+@functools.cache
 def compile_default(capabilities: tuple[str, ...]) -> bytes:
     """Return the default profile for a container with these capabilities, as classic BPF.
 
