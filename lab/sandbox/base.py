@@ -32,6 +32,13 @@ def run(kind: str, launch: Launch, say: Callable[[str], None]) -> int:
     """
     if kind not in KINDS:
         raise InvalidParameter(f"unknown sandbox {kind!r}: choose one of {', '.join(KINDS)}")
+    if kind == "auto":
+        from lab.config import Config
+        from lab.sandbox import choose
+
+        return choose.run_first(
+            launch.root, Config.from_environ(), say, lambda each: run(each, launch, say)
+        )
     if kind == "vm":
         raise SandboxUnavailable(
             "the microVM sandbox is not part of this version",

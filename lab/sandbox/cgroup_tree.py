@@ -84,9 +84,9 @@ def _parents() -> dict[str, Path]:
         if mount.fstype == "cgroup":
             for controller in CONTROLLERS:
                 if controller in mount.super_options.split(","):
-                    found[controller] = _inside(mount, own.get(controller, "/"))
+                    found[controller] = inside(mount, own.get(controller, "/"))
         elif mount.fstype == "cgroup2" and unified is None:
-            unified = _inside(mount, own.get("", "/"))
+            unified = inside(mount, own.get("", "/"))
     writable = {name: path for name, path in found.items() if os.access(path, os.W_OK)}
     if writable or unified is None:
         return writable
@@ -94,7 +94,7 @@ def _parents() -> dict[str, Path]:
     return {"unified": parent} if parent else {}
 
 
-def _inside(mount: procfs.MountInfo, path: str) -> Path:
+def inside(mount: procfs.MountInfo, path: str) -> Path:
     """Return where cgroup `path` lies below a mount, which may show only a part of the hierarchy."""
     top = mount.root.rstrip("/")
     relative = path[len(top) :] if path.startswith(f"{top}/") else ""

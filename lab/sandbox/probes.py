@@ -58,11 +58,10 @@ class Trial:
 
     @property
     def failed(self) -> str:
-        """The first required step that did not work; empty if all did."""
-        for name in REQUIRED:
-            if name not in self.steps or self.steps[name].refusal:
-                return name
-        return ""
+        """The first step that was refused, or else that was not reached; empty if all worked."""
+        refused = [name for name in REQUIRED if name in self.steps and self.steps[name].refusal]
+        missing = [name for name in REQUIRED if name not in self.steps]
+        return next(iter(refused + missing), "")
 
     def refusal(self, name: str) -> str:
         """Return why a step did not work; empty if it did.  One that was not reached has no reason."""
@@ -84,13 +83,18 @@ class Extra:
 def try_sandbox(root: Path, extra: Extra | None = None, limit: float = LIMIT) -> Trial:
     """Try a sandbox whose engine would keep its state in `root`; what exists of its path is used."""
     began = time.monotonic()
-    steps: dict[str, Step] = {}
-    try:
-        ids = plan_ids()
-        with scratch_folder(root) as folder:
-            steps = _try(folder, ids, extra or Extra(), limit)
-    except (LabError, OSError) as error:
-        steps["ids" if isinstance(error, LabError) else "folder"] = Step(probe.refusal_of(error))
+    # before all: where nobody may make namespaces, more ids would not help
+    alone = probe.attempt(lambda _: None, limit, CLONE.NEWUSER)
+    steps = {"user": Step(alone.refusal)}
+    if alone.worked:
+        try:
+            ids = plan_ids()
+            with scratch_folder(root) as folder:
+                steps = _try(folder, ids, extra or Extra(), limit)
+        except LabError as error:
+            steps["ids"] = Step(error.message)
+        except OSError as error:
+            steps["overlay"] = Step(probe.refusal_of(error))
     return Trial(steps, time.monotonic() - began)
 
 

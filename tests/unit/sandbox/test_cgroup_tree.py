@@ -68,10 +68,10 @@ def test_a_part_of_a_hierarchy(tmp_path: Path) -> None:
     """Is the place found where the mount shows only a part, as in a container?"""
     (tmp_path / "sub").mkdir()
     part = cgroup(tmp_path, "rw,memory", root="/docker/x")
-    assert cgroup_tree._inside(part, "/docker/x/sub") == tmp_path / "sub"
-    assert cgroup_tree._inside(part, "/docker/x") == tmp_path
-    assert cgroup_tree._inside(part, "/elsewhere") == tmp_path
-    assert cgroup_tree._inside(part, "/docker/x/gone") == tmp_path
+    assert cgroup_tree.inside(part, "/docker/x/sub") == tmp_path / "sub"
+    assert cgroup_tree.inside(part, "/docker/x") == tmp_path
+    assert cgroup_tree.inside(part, "/elsewhere") == tmp_path
+    assert cgroup_tree.inside(part, "/docker/x/gone") == tmp_path
 
 
 def test_version_2(tmp_path: Path) -> None:
