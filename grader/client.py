@@ -10,12 +10,13 @@ import docker
 import requests
 from docker.errors import DockerException
 
-from grader.errors import EngineUnreachable
+from grader.errors import EngineUnreachable, NotTheLabs
 from grader.student import Student
 
 _SECONDS = 10
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _ACCOUNTS = "/lab/v1/accounts"
+_NO_SUCH_ROUTE = 404
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def connected(host: str | None) -> Iterator[docker.DockerClient]:
 def make_account(client: docker.DockerClient, student: Student) -> None:
     """Make the Hub account of an exercise; one that is there already with this password will do.
 
-    Raises EngineUnreachable if this is not the lab's engine, or refuses.
+    Raises NotTheLabs if this is not the lab's engine, EngineUnreachable if it refuses.
     """
     wanted = {"name": student.account, "password": student.password}
     try:
@@ -50,11 +51,16 @@ def make_account(client: docker.DockerClient, student: Student) -> None:
         )
     except (requests.RequestException, OSError) as error:
         raise EngineUnreachable("the engine does not answer", hint="start the lab again") from error
+    if answer.status_code == _NO_SUCH_ROUTE:
+        raise NotTheLabs(
+            "only the lab's own engine has a Hub with accounts",
+            hint="use a notebook of the lab: it is connected to the lab's own engine",
+        )
     if answer.status_code not in (200, 201):
         raise EngineUnreachable(
             f"the account {student.account} cannot be made: the engine answered"
             f" {answer.status_code}",
-            hint="use a notebook of the lab: it is connected to the lab's own engine",
+            hint="start the lab again",
         )
 
 

@@ -8,14 +8,21 @@ from html import escape
 from grader.results import CheckResult, tidy
 from grader.texts import Text
 
-DONE, OPEN = "\u2713", "\u2717"
+DONE, OPEN, UNKNOWN = "\u2713", "\u2717", "\u2013"
 
 _POINTS = Text("{points} of {max} points", "{max}점 중 {points}점")
 _NEXT = Text("Next: ", "다음: ")
 _ALL = Text("All done.", "모두 끝났습니다.")
 _LINE = "margin:0 0 0 1.2em;padding:0"
-_SPOKEN = {DONE: Text("done", "됨"), OPEN: Text("missing", "빠짐")}
-_COLOURS = {DONE: "#1a7f37", OPEN: "#b35900"}
+_UNKNOWN = Text("not available here", "여기서는 확인할 수 없음")
+_SPOKEN = {DONE: Text("done", "됨"), OPEN: Text("missing", "빠짐"), UNKNOWN: _UNKNOWN}
+_COLOURS = {DONE: "#1a7f37", OPEN: "#b35900", UNKNOWN: "#6e7781"}
+_WHY_UNKNOWN = Text(
+    "This is a Docker Engine of your own. What is not available here only the lab's own engine tells:"
+    " start the lab without --docker-host to have it checked.",
+    "직접 연결한 Docker Engine을 쓰고 있습니다. 여기서 확인할 수 없는 것은 랩의 엔진만 알려 줍니다."
+    " 확인하려면 --docker-host 없이 랩을 시작하세요.",
+)
 
 
 def as_text(results: Sequence[CheckResult], language: str) -> str:
@@ -28,6 +35,8 @@ def as_text(results: Sequence[CheckResult], language: str) -> str:
             lines.append(f"  {_NEXT.within(language)}{result.hint.within(language)}")
     if _complete(results):
         lines.append(_ALL.within(language))
+    if _any_unknown(results):
+        lines.append(_WHY_UNKNOWN.within(language))
     return "\n".join(lines)
 
 
@@ -51,6 +60,8 @@ def as_html(results: Sequence[CheckResult], language: str) -> str:
         parts.append("</div>")
     if _complete(results):
         parts.append(f"<div><b>{escape(_ALL.within(language))}</b></div>")
+    if _any_unknown(results):
+        parts.append(f"<div>{escape(_WHY_UNKNOWN.within(language))}</div>")
     return f'<div lang="{language}">{"".join(parts)}</div>'
 
 
@@ -71,7 +82,17 @@ def _points(result: CheckResult, language: str) -> str:
 
 def _findings(result: CheckResult, language: str) -> list[tuple[str, str]]:
     seen = [(DONE, text.within(language)) for text in result.seen]
-    return seen + [(OPEN, text.within(language)) for text in result.missing]
+    missing = [(OPEN, text.within(language)) for text in result.missing]
+    told = _UNKNOWN.within(language)
+    return [
+        *seen,
+        *missing,
+        *((UNKNOWN, f"{told}: {text.within(language)}") for text in result.unavailable),
+    ]
+
+
+def _any_unknown(results: Sequence[CheckResult]) -> bool:
+    return any(result.unavailable for result in results)
 
 
 def _complete(results: Sequence[CheckResult]) -> bool:

@@ -4,7 +4,8 @@
       NoSuchExercise          the course has no exercise of that name
       BadExercise             the instructor's notebook or its checks are wrong
       BadSubmission           the file handed in cannot be read as a notebook of this exercise
-      EngineUnreachable       no engine answers, or it is not the lab's own
+      EngineUnreachable       no engine answers
+        NotTheLabs            one answers that is not the lab's own
       KernelFailed            no Python kernel for the submission could be started
 
 A submission that is merely wrong is no error: it is graded, and gets few points.
@@ -33,6 +34,10 @@ class BadSubmission(GraderError):
 
 class EngineUnreachable(GraderError):
     """No engine answers, or one that cannot tell what the checks need to know."""
+
+
+class NotTheLabs(EngineUnreachable):
+    """A Docker Engine answers that knows nothing of accounts, of points, of how an image came about."""
 
 
 class KernelFailed(GraderError):

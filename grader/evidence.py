@@ -1,7 +1,8 @@
 """What an engine tells: Docker's JSON, its whole journal as events, and the lab's extension.
 
 Checks read this and nothing else.  Each answer is fetched when it is first asked for, and kept:
-one evaluation sees one state.
+one evaluation sees one state.  A learner's own Docker Engine tells less: what it does not tell,
+checks leave open.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import docker
 import requests
 from docker.errors import DockerException, NotFound
 
-from grader.errors import EngineUnreachable
+from grader.errors import EngineUnreachable, NotTheLabs
 from grader.student import Student
 
 Json = Mapping[str, Any]
@@ -78,6 +79,11 @@ class Evidence:
         self._inspected: dict[str, Image | None] = {}
 
     @cached_property
+    def is_lab(self) -> bool:
+        """Whether this is an engine of the lab, which tells all that checks can ask."""
+        return bool(self._extension("/version"))
+
+    @cached_property
     def events(self) -> tuple[Event, ...]:
         """All that ever happened in this engine, the oldest first."""
         with _answering():
@@ -112,6 +118,11 @@ class Evidence:
                 self._inspected[id] = self._image(id)
         return self._inspected[id]
 
+    def image_called(self, name: str) -> Image | None:
+        """Return the image that a name means at this moment; None if there is none here."""
+        with _answering():
+            return self._image(name)
+
     @cached_property
     def containers(self) -> tuple[Container, ...]:
         """All containers, the latest first."""
@@ -130,8 +141,11 @@ class Evidence:
 
     def written_by(self, container: Container) -> tuple[str, ...]:
         """Return the paths that a container has added, changed or deleted since it was created."""
-        changes = self._extension(f"/containers/{container.id}/changes").get("Changes", ())
-        return tuple(each["Path"] for each in changes)
+        if self.is_lab:
+            told = self._extension(f"/containers/{container.id}/changes").get("Changes", ())
+        else:
+            told = self._diff(container)
+        return tuple(each["Path"] for each in told)
 
     def page(self, host: str, port: int) -> str | None:
         """Return what `GET /` answers at an address of the host; None if it is not status 200."""
@@ -146,8 +160,8 @@ class Evidence:
 
     def require_lab(self) -> None:
         """Raise EngineUnreachable unless this is an engine of the lab, which alone tells enough."""
-        if not self._extension("/version"):
-            raise EngineUnreachable(
+        if not self.is_lab:
+            raise NotTheLabs(
                 "the engine that answers is not the lab's own, and does not tell what the checks"
                 " need to know",
                 hint="use a terminal or a notebook of the lab: they are connected to its engine",
@@ -184,6 +198,13 @@ class Evidence:
             ports=told["NetworkSettings"].get("Ports") or {},
             mounts=tuple(mount["Destination"] for mount in told.get("Mounts") or ()),
         )
+
+    def _diff(self, container: Container) -> list[dict[str, Any]]:
+        with _answering():
+            try:
+                return self._api.diff(container.id) or []
+            except NotFound:
+                return []  # removed in this very moment
 
     def _extension(self, route: str, **query: str) -> Json:
         """Return an answer of the extension; an empty one for an object that is not there (any more)."""

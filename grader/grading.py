@@ -102,6 +102,7 @@ def _replay(
 
 def _evaluate(submission: Submission, task: str, client: docker.DockerClient) -> CheckResult:
     evidence = Evidence(client, submission.student)
+    evidence.require_lab()
     return submission.exercise.task(task).evaluate(evidence)
 
 

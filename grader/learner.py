@@ -17,7 +17,7 @@ from pathlib import Path
 
 from grader import display, exercise
 from grader.client import connected, make_account
-from grader.errors import EngineUnreachable, GraderError
+from grader.errors import EngineUnreachable, GraderError, NotTheLabs
 from grader.evidence import Evidence
 from grader.results import CheckResult, tidy
 from grader.student import Student, id_of_learner
@@ -34,6 +34,19 @@ _NO_ACCOUNT = Text(
     " `make lab` (or `lab start`), open this notebook in it, and run this cell again.",
     "랩의 엔진이 응답하지 않아 계정을 만들 수 없습니다. `make lab`(또는 `lab start`)으로 랩을 시작하고,"
     " 그 안에서 이 노트북을 열어 이 셀을 다시 실행하세요.",
+)
+_NO_HUB = Text(
+    "This is a Docker Engine of your own: accounts and the lab's Hub are not available here. Build and"
+    " run as asked, with {account} as the name of the account; pushing is for the lab's own engine."
+    " Your port: {port}.",
+    "직접 연결한 Docker Engine입니다. 랩의 계정과 Hub는 여기서 쓸 수 없습니다. 계정 이름은 {account}로 하고"
+    " 빌드와 실행을 하세요. push는 랩의 엔진에서만 확인합니다. 내 포트: {port}.",
+)
+_NO_POINTS = Text(
+    "Points are not available here: only the lab's own engine tells enough to count them."
+    " exercise.check() shows what this Docker Engine tells.",
+    "여기서는 점수를 낼 수 없습니다. 랩의 엔진만 점수를 매길 만큼 알려 줍니다."
+    " exercise.check()로 이 Docker Engine이 알려 주는 것을 볼 수 있습니다.",
 )
 _LATER = Text(
     "This notebook is being graded: the grader checks by itself, at the graded cells.",
@@ -86,12 +99,11 @@ class Exercise:
         if self._environ.get("LAB_REPLAY"):
             self._note(_LATER)
             return None
-        return tidy(sum(result.points for result in self._results(task)))
+        return tidy(sum(result.points for result in self._results(task, counted=True)))
 
     def __repr__(self) -> str:
-        if self._problem:
-            return self._problem.within(self._language)
-        return _WELCOME.within(self._language).format(
+        told = self._problem or _WELCOME
+        return told.within(self._language).format(
             account=self.account, password=self.password, port=self.port
         )
 
@@ -102,19 +114,25 @@ class Exercise:
         try:
             with connected(None) as client:
                 make_account(client, self._student)
+        except NotTheLabs:
+            return _NO_HUB
         except GraderError:
             return _NO_ACCOUNT
         return None
 
-    def _results(self, task: str | None) -> list[CheckResult]:
-        """Evaluate; what keeps that from being done is shown instead, and the answer is empty."""
+    def _results(self, task: str | None, counted: bool = False) -> list[CheckResult]:
+        """Evaluate; what keeps that from being done is shown instead, and the answer is empty.
+
+        Points are `counted` only where nothing that they depend on is left open.
+        """
         try:
             folder = exercise.folder_of_exercises(self._environ)
             known = exercise.load(folder, self._student.exercise)
             tasks = known.tasks if task is None else (known.task(task),)
             with connected(None) as client:
                 evidence = Evidence(client, self._student)
-                evidence.require_lab()
+                if counted:
+                    evidence.require_lab()
                 return [each.evaluate(evidence) for each in tasks]
         except Exception as error:
             self._note(_explain(error))
@@ -126,6 +144,8 @@ class Exercise:
 
 
 def _explain(error: Exception) -> Text:
+    if isinstance(error, NotTheLabs):
+        return _NO_POINTS
     if isinstance(error, EngineUnreachable):
         return _NO_ENGINE
     reason = error.message if isinstance(error, GraderError) else f"{type(error).__name__}: {error}"

@@ -19,22 +19,30 @@ class Finding:
     """The answer to one question about what was done.
 
     `goal` is what should be; `seen` tells what there is in its place, when that says more;
-    `hint` is the next thing to do in the present state, where the goal is not reached.
+    `hint` is the next thing to do in the present state, where the goal is not reached.  `available`
+    is false where this engine cannot tell, because it is not the lab's own.
     """
 
     reached: bool
     goal: Text
     hint: Text | None = None
     seen: Text | None = None
+    available: bool = True
 
     def __bool__(self) -> bool:
         return self.reached
 
 
+def not_available(goal: Text) -> Finding:
+    """Return the answer to a question that only the lab's own engine could answer."""
+    return Finding(False, goal, available=False)
+
+
 def all_of(first: Finding, *others: Finding) -> Finding:
     """Return a finding that is reached if all are; what is told is the first that is not."""
     findings = (first, *others)
-    for finding in findings:
+    # what is known to be missing can be mended; what is not known comes after it
+    for finding in sorted(findings, key=lambda each: not each.available):
         if not finding:
             return finding
     told = [finding.seen or finding.goal for finding in findings]
@@ -56,7 +64,10 @@ Checks = Iterable[Check]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A task evaluated: points, what was seen, what is missing, and one hint."""
+    """A task evaluated: points, what was seen, what is missing, and one hint.
+
+    `unavailable` is what this engine cannot tell, because it is not the lab's own.
+    """
 
     task: str
     title: Text
@@ -65,6 +76,7 @@ class CheckResult:
     seen: tuple[Text, ...] = ()
     missing: tuple[Text, ...] = ()
     hint: Text | None = None
+    unavailable: tuple[Text, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -101,7 +113,8 @@ class Task:
         if sum(check.points for check in checks) != self.max:
             raise BadExercise(f"the checks of task {self.name} do not add up to {self.max} points")
         reached = [check for check in checks if check.finding]
-        missing = [check.finding for check in checks if not check.finding]
+        missing = [each.finding for each in checks if not each.finding and each.finding.available]
+        unknown = [each.finding for each in checks if not each.finding.available]
         return CheckResult(
             self.name,
             self.title,
@@ -110,6 +123,7 @@ class Task:
             seen=tuple(check.finding.seen or check.finding.goal for check in reached),
             missing=tuple(finding.goal for finding in missing),
             hint=next((finding.hint for finding in missing if finding.hint), None),
+            unavailable=tuple(finding.goal for finding in unknown),
         )
 
     def unevaluated(self, hint: Text) -> CheckResult:

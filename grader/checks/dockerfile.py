@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from grader.evidence import Event, Evidence, Image
-from grader.results import Finding
+from grader.results import Finding, not_available
 from grader.texts import Text
 
 _HUB = "docker.io"
@@ -33,7 +33,7 @@ class Built:
         the one that was asked for.
         """
         for finding in findings:
-            if not finding:
+            if not finding and finding.available:
                 return replace(self, image=None, hint=finding.hint)
         return self
 
@@ -47,11 +47,16 @@ class Built:
 
 
 def built(evidence: Evidence, name: str) -> Built:
-    """Return the latest image called `name` (any tag) that was built here."""
+    """Return the latest image called `name` (any tag) that was built here.
+
+    A Docker Engine does not tell what was built; there any image of that name is taken for it.
+    """
     builds = {
         event.attributes.get("image", ""): event for event in evidence.happened("image", "build")
     }
     named = [image for image in evidence.images if _is_called(image, name)]
+    if named and not evidence.is_lab:
+        return Built(evidence, name, named[0])
     for image in named:
         build = builds.get(image.id)
         if build is not None:
@@ -71,30 +76,54 @@ def starts_from(built: Built, base: str) -> Finding:
     )
     if built.image is None:
         return Finding(False, goal, built.hint)
+    if not built.evidence.is_lab:
+        return _stands_on(built, built.image, base, goal)
     official = {
         event.attributes.get("image")
         for event in built.evidence.happened("image", "pull")
         if event.attributes.get("repository") == f"{_HUB}/library/{base}"
     }
     if built.base not in official:
-        hint = Text(
-            f"Another image is the base: begin the Dockerfile with FROM {base}, then build again.",
-            f"다른 이미지가 바탕입니다. Dockerfile을 FROM {base}로 시작하고 다시 빌드하세요.",
-        )
-        return Finding(False, goal, hint)
+        return Finding(False, goal, _another_base(base))
     if built.image.id == built.base:
-        hint = Text(
-            f"This Dockerfile adds nothing: the image is {base} under another name. Add the"
-            " instructions that are asked for.",
-            f"이 Dockerfile은 아무것도 더하지 않아 {base}와 이름만 다릅니다. 요구된 명령을 추가하세요.",
-        )
-        return Finding(False, goal, hint)
+        return Finding(False, goal, _adds_nothing(base))
     short = built.dockerfile.removeprefix("sha256:")[:12]
     seen = Text(
         f"{built.name} was built on {base} (Dockerfile {short})",
         f"{built.name} 이미지를 {base} 위에 빌드했다 (Dockerfile {short})",
     )
     return Finding(True, goal, seen=seen)
+
+
+def _stands_on(built: Built, image: Image, base: str, goal: Text) -> Finding:
+    """Answer by what any Docker Engine tells: the layers of the image and of its base."""
+    below = built.evidence.image_called(base)
+    if below is None:
+        return not_available(goal)
+    if image.layers[: len(below.layers)] != below.layers:
+        return Finding(False, goal, _another_base(base))
+    if image.id == below.id:
+        return Finding(False, goal, _adds_nothing(base))
+    seen = Text(
+        f"{built.name} stands on the layers of {base}",
+        f"{built.name} 이미지는 {base} 레이어 위에 있다",
+    )
+    return Finding(True, goal, seen=seen)
+
+
+def _another_base(base: str) -> Text:
+    return Text(
+        f"Another image is the base: begin the Dockerfile with FROM {base}, then build again.",
+        f"다른 이미지가 바탕입니다. Dockerfile을 FROM {base}로 시작하고 다시 빌드하세요.",
+    )
+
+
+def _adds_nothing(base: str) -> Text:
+    return Text(
+        f"This Dockerfile adds nothing: the image is {base} under another name. Add the"
+        " instructions that are asked for.",
+        f"이 Dockerfile은 아무것도 더하지 않아 {base}와 이름만 다릅니다. 요구된 명령을 추가하세요.",
+    )
 
 
 def _is_called(image: Image, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grader.checks.dockerfile import Built
-from grader.results import Finding
+from grader.results import Finding, not_available
 from grader.texts import Text
 
 
@@ -35,6 +35,8 @@ def brings_file(built: Built, path: str) -> Finding:
     )
     if built.image is None:
         return Finding(False, goal, built.hint)
+    if not built.evidence.is_lab:
+        return not_available(goal)
     for number in built.own_layers:
         if path in built.evidence.files_of_layer(built.image, number, path):
             seen = Text(

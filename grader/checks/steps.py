@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grader.checks.dockerfile import Built
-from grader.results import Finding
+from grader.results import Finding, not_available
 from grader.texts import Text
 
 _HUB = "docker.io"
@@ -19,6 +19,8 @@ def pushed(built: Built) -> Finding:
     goal = Text(f"the image {name} is in the Hub", f"{name} 이미지가 Hub에 올라가 있다")
     if built.image is None:
         return Finding(False, goal, built.hint)
+    if not built.evidence.is_lab:
+        return not_available(goal)
     pushes = [
         event.attributes
         for event in built.evidence.happened("image", "push")

@@ -26,10 +26,14 @@ class FakeEvidence(Evidence):
         files: Mapping[tuple[str, int], Sequence[str]] | None = None,
         written: Sequence[str] = (),
         pages: Mapping[tuple[str, int], str] | None = None,
+        is_lab: bool = True,
     ) -> None:
         self.student = STUDENT
         self.__dict__.update(
-            events=tuple(events), images=tuple(images), containers=tuple(containers)
+            events=tuple(events),
+            images=tuple(images),
+            containers=tuple(containers),
+            is_lab=is_lab,
         )
         self._files = files or {}
         self._written = tuple(written)
@@ -37,6 +41,9 @@ class FakeEvidence(Evidence):
 
     def image(self, id: str) -> Image | None:
         return next((each for each in self.images if each.id == id), None)
+
+    def image_called(self, name: str) -> Image | None:
+        return next((each for each in self.images if f"{name}:latest" in each.tags), None)
 
     def files_of_layer(self, image: Image, number: int, folder: str) -> tuple[str, ...]:
         return tuple(self._files.get((image.id, number), ()))

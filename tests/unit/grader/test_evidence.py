@@ -15,7 +15,7 @@ import pytest
 
 from grader import evidence as evidence_module
 from grader.client import connected, make_account
-from grader.errors import EngineUnreachable
+from grader.errors import EngineUnreachable, NotTheLabs
 from grader.evidence import Evidence
 
 from .helpers import STUDENT
@@ -125,7 +125,7 @@ def test_engine_ends(tmp_path: Path) -> None:
     gc.collect()
 
 
-@pytest.mark.parametrize(("status", "fine"), [(200, True), (201, True), (409, False), (404, False)])
+@pytest.mark.parametrize(("status", "fine"), [(200, True), (201, True), (409, False), (500, False)])
 def test_account(tmp_path: Path, status: int, fine: bool) -> None:
     """Is the account made, is one of this password enough, and any other answer an error?"""
     expected = nullcontext() if fine else pytest.raises(EngineUnreachable, match=str(status))
@@ -138,6 +138,16 @@ def test_account(tmp_path: Path, status: int, fine: bool) -> None:
     assert error is None or STUDENT.password not in error.value.message
     wanted = json.dumps({"name": STUDENT.account, "password": STUDENT.password})
     assert asked[-1] == f"/lab/v1/accounts {wanted}"
+
+
+def test_account_where_there_is_no_hub(tmp_path: Path) -> None:
+    """Is an engine that is not the lab's told apart from one that refuses the account?"""
+    with (
+        engine(tmp_path / "s", {"POST /lab/v1/accounts": 404}),
+        connected(f"unix://{tmp_path}/s") as client,
+        pytest.raises(NotTheLabs),
+    ):
+        make_account(client, STUDENT)
 
 
 @pytest.fixture
