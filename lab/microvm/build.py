@@ -37,7 +37,7 @@ Progress = Callable[[str, float], None]
 
 _DOWNLOADED, _UNPACKED, _WRITTEN = 0.4, 0.7, 0.9
 _MAKERS = Path(__file__).resolve().parent
-_ALSO = ("erofs.py", "bytecode.py", "modules.py")
+_ALSO = ("erofs.py", "erofs_tree.py", "bytecode.py", "modules.py")
 _OWN = "own"
 
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import IO, BinaryIO
 
 from lab.errors import InvalidParameter
+from lab.sandbox.vm.erofs_tree import Node, directory, put, symlink
+
+__all__ = ["BLOCK", "Image", "Node", "directory", "put", "symlink"]
 
 BLOCK = 4096
 
@@ -45,51 +47,6 @@ _TYPES = {
 }
 _MAX_NAME = 255
 _PIECE = 1 << 20
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """An inode; under two names it is a hard link.
-
-    `mode` includes the type.  `block` is where the content of a file begins; `content` is a
-    link's target, `device` (major, minor), `children` what a directory holds.
-    """
-
-    mode: int
-    uid: int = 0
-    gid: int = 0
-    mtime_ns: int = 0
-    xattrs: Mapping[bytes, bytes] = field(default_factory=dict)
-    size: int = 0
-    block: int = 0
-    content: bytes = b""
-    device: tuple[int, int] = (0, 0)
-    children: dict[bytes, Node] = field(default_factory=dict)
-    _nid: int = -1
-    _links: int = 0
-
-    @property
-    def is_directory(self) -> bool:
-        return stat.S_ISDIR(self.mode)
-
-
-def directory(permissions: int = 0o755) -> Node:
-    """Return a directory of root's, without anything in it."""
-    return Node(stat.S_IFDIR | permissions)
-
-
-def symlink(target: str) -> Node:
-    """Return a symbolic link of root's."""
-    return Node(stat.S_IFLNK | 0o777, content=os.fsencode(target))
-
-
-def put(root: Node, path: str, node: Node) -> None:
-    """Place a node below `root`; directories on the way are made."""
-    *above, name = os.fsencode(path).strip(b"/").split(b"/")
-    parent = root
-    for part in above:
-        parent = parent.children.setdefault(part, directory())
-    parent.children[name] = node
 
 
 class Image:
@@ -127,7 +84,7 @@ class Image:
         self._place_large_directories(nodes)
         place = _Placement()
         for node, _ in nodes:  # the root comes first: its number has 16 bits only
-            node._nid = place.next(node)
+            node.nid = place.next(node)
         for node, parent in nodes:
             if node.is_directory and _is_large(node):
                 self._rewrite(node, parent)
@@ -166,7 +123,7 @@ class Image:
                 _CHECKSUMMED | _WITH_TIMES,
                 BLOCK.bit_length() - 1,
                 0,
-                self.root._nid,
+                self.root.nid,
                 inodes,
                 0,  # build time: inodes have their own
                 0,
@@ -207,7 +164,7 @@ class _Placement:
     def fill(self, nodes: list[tuple[Node, Node]]) -> bytearray:
         metadata = bytearray(self._end)
         for number, (node, parent) in enumerate(nodes):
-            at = node._nid * _SLOT
+            at = node.nid * _SLOT
             packed = _inode(node, number + 1) + _xattrs(node)
             if _is_inline(node):
                 packed += _directory_content(node, parent) if node.is_directory else node.content
@@ -217,7 +174,7 @@ class _Placement:
 
 def _walk(root: Node) -> Iterator[tuple[Node, Node]]:
     """Yield every inode once, with the directory that it was found in, and count its names."""
-    root._links = 2
+    root.links = 2
     seen: set[int] = {id(root)}
     pending = [(root, root)]
     while pending:
@@ -228,11 +185,11 @@ def _walk(root: Node) -> Iterator[tuple[Node, Node]]:
             if not name or len(name) > _MAX_NAME or b"/" in name:
                 raise InvalidParameter(f"a name cannot be stored: {name[:64]!r}")
             if id(child) in seen:
-                child._links += 1
+                child.links += 1
                 continue
             seen.add(id(child))
-            child._links = 2 if child.is_directory else 1
-            node._links += child.is_directory
+            child.links = 2 if child.is_directory else 1
+            node.links += child.is_directory
             if stat.S_ISLNK(child.mode):
                 child.size = len(child.content)
             pending.append((child, node))
@@ -261,7 +218,7 @@ def _inode(node: Node, number: int) -> bytes:
         node.gid,
         node.mtime_ns // 1_000_000_000,
         node.mtime_ns % 1_000_000_000,
-        node._links,
+        node.links,
     )
 
 
@@ -316,7 +273,7 @@ def _directory_content(node: Node, parent: Node) -> bytes:
         entries = []
         for name, child in group:
             target = child or (node if name == b"." else parent)
-            entries.append(_DIRENT.pack(target._nid, at, _TYPES[stat.S_IFMT(target.mode)]))
+            entries.append(_DIRENT.pack(target.nid, at, _TYPES[stat.S_IFMT(target.mode)]))
             at += len(name)
         content = b"".join(entries) + b"".join(name for name, _ in group)
         blocks.append(content.ljust(BLOCK, b"\0"))
