@@ -1,9 +1,12 @@
-"""The program `lab`: set-up, start, the engine alone, the Hub's accounts, a fresh state."""
+"""The program `lab`: set-up, start, the engine alone, what works here, accounts, a fresh state."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import json
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,17 +42,24 @@ def _parser() -> argparse.ArgumentParser:
     start = commands.add_parser("start", help="open JupyterLab with the lab in it")
     start.add_argument("--port", type=int, help="port of JupyterLab (default: a free one)")
     start.add_argument("--no-browser", action="store_true", help="only print the address")
+    _add_sandbox(start)
     start.set_defaults(run=_start)
 
     engine = commands.add_parser("engine", help="run the engine alone, in the foreground")
     engine.add_argument("--socket", type=Path, help="where to listen for the Docker API")
     engine.add_argument("--root", type=Path, help="folder of the engine's state")
-    engine.add_argument("--sandbox", default="auto", choices=("auto", "namespaces", "vm"))
+    _add_sandbox(engine)
     engine.add_argument("--catalog", help="folder of the official images; empty for none")
     engine.add_argument(
         "--until-stdin-closes", action="store_true", help="end when standard input does"
     )
     engine.set_defaults(run=_engine)
+
+    doctor = commands.add_parser("doctor", help="try what this place allows, and what works here")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.add_argument("--lang", choices=("en", "ko"), help="default: as the terminal")
+    doctor.add_argument("--root", type=Path, help="folder of the engine's state")
+    doctor.set_defaults(run=_doctor)
 
     hub = commands.add_parser("hub", help="the lab's own Docker Hub")
     hub_commands = hub.add_subparsers(required=True, metavar="COMMAND")
@@ -65,6 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sandbox",
+        metavar="KIND",
+        help="where the engine lives: namespaces, vm, or auto, the first that works"
+        " (default: $LAB_SANDBOX, else auto)",
+    )
+
+
 def _setup(config: Config, options: argparse.Namespace) -> int:
     from lab.setup import run
 
@@ -74,6 +93,9 @@ def _setup(config: Config, options: argparse.Namespace) -> int:
 def _start(config: Config, options: argparse.Namespace) -> int:
     from lab.jupyter.start import run
 
+    if options.sandbox:
+        # the server's extension starts the engine, and reads this
+        os.environ["LAB_SANDBOX"] = options.sandbox
     return run(config, options.port, not options.no_browser)
 
 
@@ -89,7 +111,30 @@ def _engine(config: Config, options: argparse.Namespace) -> int:
         catalog=Path(catalog).absolute() if catalog else None,
         until=sys.stdin.fileno() if options.until_stdin_closes else None,
     )
-    return run(options.sandbox, launch, lambda line: print(line, flush=True))
+    kind = options.sandbox or config.sandbox
+    return run(kind, launch, lambda line: print(line, flush=True))
+
+
+def _doctor(config: Config, options: argparse.Namespace) -> int:
+    from lab.sandbox.doctor import examine
+
+    report = examine(config, __version__, options.root and options.root.absolute())
+    if options.json:
+        print(json.dumps(report.to_json(), ensure_ascii=False, indent=1))
+    else:
+        from lab.sandbox.doctor_show import lines
+
+        language = options.lang or _language()
+        width = shutil.get_terminal_size((100, 24)).columns
+        for line in lines(report, language, width, sys.stdout.isatty()):
+            print(line)
+    return 0 if report.works else 1
+
+
+def _language() -> str:
+    """Return the language of the lab's that the terminal is set to."""
+    wanted = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
+    return "ko" if (wanted or "").startswith("ko") else "en"
 
 
 def _add_user(config: Config, options: argparse.Namespace) -> int:

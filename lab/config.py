@@ -30,12 +30,19 @@ _CHILD_KEYS = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TERM", "XDG
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The lab's folders for one user.  `socket` is where its engine listens."""
+    """The lab's folders for one user, and what it was told.
+
+    `socket` is where its engine listens; `sandbox` the kind that it is to live in ($LAB_SANDBOX).
+    `docker_host` is the address of a Docker Engine to be used in place of the lab's
+    ($LAB_DOCKER_HOST), empty for the lab's.
+    """
 
     home: Path
     socket: Path
     search_path: str = ""
     user: str = ""
+    sandbox: str = "auto"
+    docker_host: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Config:
@@ -48,6 +55,8 @@ class Config:
             socket=home / "engine" / "docker.sock",
             search_path=source.get("PATH", os.defpath),
             user=source.get("USER", ""),
+            sandbox=source.get("LAB_SANDBOX") or "auto",
+            docker_host=source.get("LAB_DOCKER_HOST", ""),
         )
 
     @property
@@ -78,6 +87,11 @@ class Config:
     def state(self) -> Path:
         return self.home / "state"
 
+    @property
+    def engine_host(self) -> str:
+        """Where the engine that is used listens, as DOCKER_HOST names it."""
+        return self.docker_host or f"unix://{self.socket}"
+
     def find_docker(self) -> str | None:
         """Return the docker CLI that the lab uses: the machine's, else the one in `tools`."""
         return shutil.which("docker", path=f"{self.search_path}:{self.tools}")
@@ -85,7 +99,7 @@ class Config:
     def terminal_environ(self) -> dict[str, str]:
         """Return what a terminal or notebook of the lab has set, so that `docker` finds the engine."""
         return {
-            "DOCKER_HOST": f"unix://{self.socket}",
+            "DOCKER_HOST": self.engine_host,
             "DOCKER_CONFIG": str(self.docker_config),
             "DOCKER_CLI_DISABLE_OAUTH_LOGIN": "1",
             "DOCKER_BUILDKIT": "0",

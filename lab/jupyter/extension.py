@@ -1,11 +1,14 @@
-"""The extension of the Jupyter server: it has the engine, and says how the engine is."""
+"""The extension of the Jupyter server: it has the engine, and says how the engine is.
+
+The engine is the lab's own, or a Docker Engine of the learner's own (`lab start --docker-host`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
@@ -13,18 +16,36 @@ from tornado import web
 
 from lab.config import Config
 from lab.jupyter import environment
-from lab.jupyter.keeper import EngineKeeper
+from lab.jupyter.foreign import ForeignEngine
+from lab.jupyter.keeper import EngineKeeper, Status
 
 _ENGINE = "lab_engine"
 
 
+class Engine(Protocol):
+    """What the server has to do with an engine; `kind` is `lab`, or `docker` for a learner's own.
+
+    To ask for the `status` may take a moment.  `start` returns at once, `stop` when it has ended.
+    """
+
+    kind: str
+
+    @property
+    def status(self) -> Status: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class EngineHandler(APIHandler):
-    """GET `lab/engine`: the engine's state (`starting`, `ready`, `failed`) and a message."""
+    """GET `lab/engine`: its kind, its state (`starting`, `ready`, `failed`) and a message."""
 
     @web.authenticated
-    def get(self) -> None:
-        status = self.settings[_ENGINE].status
-        self.finish({"state": status.state, "message": status.message})
+    async def get(self) -> None:
+        engine: Engine = self.settings[_ENGINE]
+        status = await asyncio.to_thread(lambda: engine.status)
+        self.finish({"engine": engine.kind, "state": status.state, "message": status.message})
 
 
 class LabExtension(ExtensionApp):
@@ -36,7 +57,7 @@ class LabExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         config = Config.from_environ()
         environment.apply(config, os.environ)
-        self.engine = EngineKeeper(engine_command(config), config.home / "engine.log", self._tell)
+        self.engine = self._engine_of(config)
         self.settings[_ENGINE] = self.engine
         self.engine.start()
 
@@ -59,6 +80,11 @@ class LabExtension(ExtensionApp):
     async def stop_extension(self) -> None:
         await asyncio.to_thread(self.engine.stop)
 
+    def _engine_of(self, config: Config) -> Engine:
+        if config.docker_host:
+            return ForeignEngine(config.docker_host)
+        return EngineKeeper(engine_command(config), config.home / "engine.log", self._tell)
+
     def _tell(self, message: str) -> None:
         self.log.warning("docker-learning-lab: %s", message)
 
@@ -74,5 +100,7 @@ def engine_command(config: Config) -> list[str]:
         str(config.socket),
         "--root",
         str(config.engine_root),
+        "--sandbox",
+        config.sandbox,
         "--until-stdin-closes",
     ]

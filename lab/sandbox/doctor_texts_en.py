@@ -113,7 +113,7 @@ EN: dict[str, str] = {
     "seen.qemu": "{version}, {path}",
     "seen.parts": "made for Linux {release}",
     "seen.kvm_speed": "on the processor itself (KVM)",
-    "seen.tcg": "QEMU started a machine that it emulates (TCG); programs run some ten times slower",
+    "seen.tcg": "emulated (TCG): programs run some ten times slower",
     "seen.guest": "all namespaces, control groups of version 2, overlay and network are the "
     "guest's own; measured when it runs",
     "seen.kind": "{kind}, Docker Engine API {api}",

@@ -113,7 +113,7 @@ KO: dict[str, str] = {
     "seen.qemu": "{version}, {path}",
     "seen.parts": "Linux {release}용으로 만들어져 있습니다",
     "seen.kvm_speed": "프로세서에서 직접 실행됩니다 (KVM)",
-    "seen.tcg": "QEMU가 에뮬레이션하는 컴퓨터를 시작했습니다 (TCG). 프로그램이 열 배쯤 느립니다",
+    "seen.tcg": "에뮬레이션됩니다 (TCG). 프로그램이 열 배쯤 느립니다",
     "seen.guest": "모든 네임스페이스, cgroup 버전 2, 오버레이, 네트워크를 게스트 스스로 가집니다. "
     "실행 중일 때 측정합니다",
     "seen.kind": "{kind}, Docker Engine API {api}",

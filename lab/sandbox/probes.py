@@ -34,7 +34,7 @@ REQUIRED = ("user", "ids", "proc", "overlay", "network", "container", "veth", "m
 _SANDBOX = CLONE.NEWUSER | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS
 CONTAINER = _SANDBOX | CLONE.NEWNET | CLONE.NEWCGROUP
 _NAME = re.compile(r"\.trial-(\d+)-(\d+)-.*")
-_BRIDGE, _ADDRESS, _INSIDE = "trial0", "172.31.255.1", "172.31.255.2"
+_BRIDGE, BRIDGE_ADDRESS, _INSIDE = "trial0", "172.31.255.1", "172.31.255.2"
 _SOME_ID = 33
 _FOLDERS = ("lower", "upper", "work", "merged", "proc")
 
@@ -214,14 +214,14 @@ def make_network() -> None:
         index = rtnetlink.link_index(netlink, _BRIDGE)
         netlink.transact(
             rtnetlink.set_up(rtnetlink.LOOPBACK),
-            rtnetlink.add_address(index, _ADDRESS, 30),
+            rtnetlink.add_address(index, BRIDGE_ADDRESS, 30),
             rtnetlink.set_up(index),
         )
 
 
 def _plug_in(pid: int) -> None:
     endpoint = veth.Endpoint(
-        "trial1", "eth0", _BRIDGE, _INSIDE, 30, _ADDRESS, mac="02:42:ac:1f:fe:02"
+        "trial1", "eth0", _BRIDGE, _INSIDE, 30, BRIDGE_ADDRESS, mac="02:42:ac:1f:fe:02"
     )
     fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:

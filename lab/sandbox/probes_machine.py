@@ -44,12 +44,14 @@ def free_disk(folder: Path) -> int:
     return state.f_bavail * state.f_frsize
 
 
-def first_line(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Step:
-    """Run a program that tells its version; `seen` is the first line of what it says."""
+def first_line(
+    command: Sequence[str], environ: Mapping[str, str] | None = None, typed: str = ""
+) -> Step:
+    """Run a program, with `typed` as its input; `seen` is the first line of what it says."""
     try:
         done = subprocess.run(
             list(command),
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             errors="replace",
