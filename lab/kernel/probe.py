@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.errors import LabError
+from lab.errors import LabError, SyscallError
 from lab.kernel import syscalls
 from lab.kernel.flags import CLONE, PR
 
@@ -61,7 +61,7 @@ def attempt(
     except LabError as error:
         for fd in (gate, go, told, tell):
             os.close(fd)
-        return Outcome(refusal=error.message)
+        return Outcome(refusal=refusal_of(error))
     if pid == 0:
         os.close(go)
         os.close(told)
@@ -77,6 +77,10 @@ def attempt(
 
 def refusal_of(error: Exception) -> str:
     """Return what an error says, in a few words."""
+    if isinstance(error, SyscallError):
+        # the call's name will do
+        call = error.message.partition("(")[0].partition(": ")[0]
+        return f"{call}: {error.strerror}"
     if isinstance(error, LabError):
         return error.message
     if isinstance(error, OSError) and error.strerror:

@@ -42,7 +42,13 @@ def section(tried: Tried, root: Path, docker: str | None) -> Section:
     findings += [limit(name, tried.controllers[name]) for name in LIMITED]
     findings += [_overlay(tried.place, root), _network(tried.place)]
     findings += [ports(_lowest_port()), _internet(tried.hub), seccomp(tried.seccomp)]
-    findings += [binds(root), _kvm(kvm.refusal()), disk(root), _memory(), _docker(docker)]
+    findings += [
+        _binds(tried.place, root),
+        _kvm(kvm.refusal()),
+        disk(root),
+        _memory(),
+        _docker(docker),
+    ]
     return Section("place", findings)
 
 
@@ -53,7 +59,8 @@ def limit(key: str, controller: Controller) -> Finding:
         return Finding(key, Grade.ABSENT, why=Phrase("why.no_controller"))
     seen = Phrase("seen.controller", values)
     if not controller.writable:
-        why, help = Phrase("why.not_delegated", values), Phrase("help.not_delegated")
+        why = Phrase("why.not_delegated")
+        help = Phrase("help.root_only" if controller.version == 1 else "help.not_delegated")
         return Finding(key, Grade.LIMITED, seen, why, help)
     if controller.limit.refusal:
         return Finding(key, Grade.LIMITED, seen, Phrase("why.limit_fails", values))
@@ -88,6 +95,12 @@ def binds(root: Path) -> Finding:
         return Finding("binds", Grade.REAL, Phrase("seen.binds"))
     why = Phrase("why.binds", {"refusal": step.refusal})
     return Finding("binds", Grade.LIMITED, why=why, help=Phrase("help.binds"))
+
+
+def _binds(place: Mapping[str, Step], root: Path) -> Finding:
+    if place.get("user", Step()).refusal:
+        return Finding("binds", Grade.ABSENT, why=Phrase("why.alone"))
+    return binds(root)
 
 
 def disk(root: Path) -> Finding:

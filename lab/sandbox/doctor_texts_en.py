@@ -137,10 +137,11 @@ EN: dict[str, str] = {
     "why.ids": "the ids cannot be mapped: {refusal}",
     "help.ids": "Start the lab outside of a container, or in one that has all ids of the machine.",
     "why.no_controller": "this kernel, or the container around us, has no such controller",
-    "why.not_delegated": "cgroup version {version} has it, and this user may make no group of it; "
-    "limits are accepted, and do nothing",
+    "why.not_delegated": "this user may make no group of it, so limits are accepted and do nothing",
     "help.not_delegated": "Start the lab in a scope that is yours: systemd-run --user --scope -p "
-    "Delegate=yes lab start; or start it as root.",
+    "Delegate=yes lab start; or start it as root; or use the sandbox vm.",
+    "help.root_only": "Version 1 gives groups to root alone: start the lab as root, or use the "
+    "sandbox vm.",
     "why.limit_fails": "the limit was set and did not hold: {refusal}",
     "why.overlay": "the kernel mounts none at {path}: {refusal}",
     "help.overlay": "Set LAB_HOME to a folder on ext4, xfs or tmpfs: an overlay cannot lie on "

@@ -139,10 +139,11 @@ KO: dict[str, str] = {
     "help.ids": "실습 환경을 컨테이너 밖에서, 또는 컴퓨터의 모든 ID를 가진 컨테이너에서 "
     "시작하십시오.",
     "why.no_controller": "이 커널에, 또는 우리를 둘러싼 컨테이너에 이 컨트롤러가 없습니다",
-    "why.not_delegated": "cgroup 버전 {version}에 있지만 이 사용자는 그룹을 만들 수 없습니다. "
-    "제한을 걸어도 효과가 없습니다",
-    "help.not_delegated": "위임된 scope에서 시작하십시오: systemd-run --user --scope -p "
-    "Delegate=yes lab start. 또는 root로 시작하십시오.",
+    "why.not_delegated": "이 사용자는 그룹을 만들 수 없으므로 제한을 걸어도 효과가 없습니다",
+    "help.not_delegated": "자신에게 위임된 scope에서 시작하십시오: systemd-run --user --scope -p "
+    "Delegate=yes lab start. 또는 root로 시작하거나, 자체 커널을 가진 샌드박스 vm을 쓰십시오.",
+    "help.root_only": "버전 1은 root에게만 그룹을 허용합니다. root로 시작하거나 샌드박스 vm을 "
+    "쓰십시오.",
     "why.limit_fails": "제한을 걸었지만 지켜지지 않았습니다: {refusal}",
     "why.overlay": "커널이 {path}에 마운트하지 않습니다: {refusal}",
     "help.overlay": "LAB_HOME을 ext4, xfs 또는 tmpfs의 폴더로 정하십시오. 오버레이는 다른 "

@@ -20,10 +20,7 @@ from lab.kernel.idmap import CONTAINER_IDS
 ROOT_RANGE_START = 0x7000_0000
 """First subordinate id of a lab that root starts: above what distributions and systemd hand out."""
 
-_OTHERS = (
-    "Where namespaces cannot be had, the microVM sandbox (--sandbox vm) is the other way;"
-    " this version does not have it yet."
-)
+_OTHERS = "Where namespaces cannot be had, the microVM sandbox (--sandbox vm) is the other way."
 
 
 @dataclass(frozen=True, slots=True)
