@@ -111,7 +111,9 @@ def _make_guest(parts: Parts, packages: Packages, made_of: str, progress: Progre
             with disk.open("wb") as file:
                 report = _share(progress, "collecting Python", _UNPACKED, _WRITTEN)
                 spare = partial(packages.library, folder=Path(work))
-                system.write_system(file, interpreter, others, spare, report)
+                # what was saved of a guest with another kernel must not go on with this disk
+                identity = hashlib.sha256(f"{made_of} {package.name}".encode()).digest()[:16]
+                system.write_system(file, identity, interpreter, others, spare, report)
         scratch.close()
     _note(
         parts,

@@ -46,11 +46,12 @@ def libraries_of(
 ) -> dict[str, Path]:
     """Return all libraries that the ELF files need, by the name that is asked for.
 
-    Libraries that need libraries are followed.  Raises Unavailable for one that is missing.
+    Libraries that need libraries are followed; `environ` is the loader's environment, by default
+    this process's own.  Raises Unavailable for one that is missing.
     """
     found: dict[str, Path] = {}
     for file in files:
-        output = _ask(loader, file, environ or {})
+        output = _ask(loader, file, environ)
         if missing := _MISSING.search(output):
             raise Unavailable(f"{file} needs {missing[1]}, which this machine does not have")
         for match in _FOUND.finditer(output):
@@ -75,11 +76,11 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         yield kind, start, length
 
 
-def _ask(loader: str, file: Path, environ: Mapping[str, str]) -> str:
+def _ask(loader: str, file: Path, environ: Mapping[str, str] | None) -> str:
     try:
         done = subprocess.run(
             [loader, "--list", str(file)],
-            env=dict(environ),
+            env=environ,
             capture_output=True,
             text=True,
             errors="replace",

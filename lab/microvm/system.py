@@ -68,13 +68,17 @@ def start_command(interpreter: Interpreter) -> list[str]:
 
 def write_system(
     file: BinaryIO,
+    identity: bytes,
     interpreter: Interpreter,
     modules: Sequence[Module],
     spare: Spare,
     report: Callable[[float], None],
 ) -> None:
-    """Write the image; `modules` are those that the initramfs does not load, in their order."""
-    builder = _Builder(Image(file), interpreter, spare)
+    """Write the image, named by `identity`.
+
+    `modules` are those that the initramfs does not load, in their order.
+    """
+    builder = _Builder(Image(file, identity), interpreter, spare)
     builder.furnish(modules)
     builder.add_python(report)
     builder.add_libraries()
