@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lab import __version__
@@ -42,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     start = commands.add_parser("start", help="open JupyterLab with the lab in it")
     start.add_argument("--port", type=int, help="port of JupyterLab (default: a free one)")
     start.add_argument("--no-browser", action="store_true", help="only print the address")
+    start.add_argument(
+        "--docker-host",
+        metavar="ADDRESS",
+        help="use a Docker Engine of your own, such as unix:///var/run/docker.sock",
+    )
     _add_sandbox(start)
     start.set_defaults(run=_start)
 
@@ -96,6 +102,8 @@ def _start(config: Config, options: argparse.Namespace) -> int:
     if options.sandbox:
         # the server's extension starts the engine, and reads this
         os.environ["LAB_SANDBOX"] = options.sandbox
+    if options.docker_host is not None:
+        config = replace(config, docker_host=options.docker_host)
     return run(config, options.port, not options.no_browser)
 
 

@@ -53,6 +53,8 @@ class Status:
 class EngineKeeper:
     """Runs `command` and keeps it running; a thread of its own watches it."""
 
+    kind = "lab"
+
     def __init__(self, command: Sequence[str], log: Path, report: Callable[[str], None]) -> None:
         """`log` is the file that gets the engine's output; `report` is told what goes wrong."""
         self._command = list(command)

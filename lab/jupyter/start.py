@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import lab
+from lab.client import check_docker_host, name_engine
 from lab.config import Config
 from lab.errors import NotFound
 from lab.jupyter import workspace
@@ -24,8 +25,13 @@ def run(config: Config, port: int | None, browser: bool) -> int:
     """Run JupyterLab until it is stopped; return its exit code.
 
     `port` is the first one to try (8888 if None); `browser` says whether to open one.  The URL,
-    with its token, is printed.  Raises NotFound if there are no lessons beside the program.
+    with its token, is printed.  Raises NotFound if there are no lessons beside the program,
+    Unavailable if a Docker Engine of one's own is to be used and does not answer.
     """
+    if config.docker_host:
+        name = name_engine(check_docker_host(config.docker_host))
+        print(f"Using {name} at {config.docker_host}, not the lab's own engine.", flush=True)
+        os.environ["LAB_DOCKER_HOST"] = config.docker_host  # the extension reads it
     # settings of another JupyterLab of this user stay out, and ours out of there;
     # Jupyter reads this when it is imported
     os.environ["JUPYTER_CONFIG_DIR"] = str(prepare_settings(config.home / "jupyter"))

@@ -87,8 +87,8 @@ LAYERS: Table = {
         "settings": "settings only, no layer",
         "files": "What this layer changes",
         "files_more": "… and {count} more",
-        "files_unknown": "Which files a layer changes is something only the lab's own engine tells; "
-        "this one does not.",
+        "files_unknown": "Not available here: which files a layer changes is something that only the "
+        "lab's own engine tells.",
         "files_wait": "looking into the layer …",
         "files_none": "No files.",
         "written": "What the container has written",
@@ -102,8 +102,8 @@ LAYERS: Table = {
         "legend_writable": "container's own layer: writable",
         "pick": "Choose a layer, an image or a container to look inside.",
         "heard": "last event",
-        "limited": "Docker Engine without the lab's extension: sizes and commands are Docker's own; "
-        "files of a layer are not available.",
+        "limited": "{name} of your own: sizes and commands are as Docker tells them. The files of a "
+        "layer, and the size of what a container writes, are not available here.",
         "running": "running",
         "exited": "stopped",
         "status_created": "created",
@@ -151,8 +151,8 @@ LAYERS: Table = {
         "settings": "설정만 있고 레이어는 없음",
         "files": "이 레이어가 바꾸는 것",
         "files_more": "… 그 밖에 {count}개",
-        "files_unknown": "레이어가 어떤 파일을 바꾸는지는 이 실습 환경의 엔진만 알려 줍니다. "
-        "지금 엔진은 알려 주지 않습니다.",
+        "files_unknown": "여기서는 볼 수 없습니다. 레이어가 어떤 파일을 바꾸는지는 "
+        "이 실습 환경의 엔진만 알려 줍니다.",
         "files_wait": "레이어를 살펴보는 중 …",
         "files_none": "파일이 없습니다.",
         "written": "컨테이너가 쓴 것",
@@ -166,8 +166,8 @@ LAYERS: Table = {
         "legend_writable": "컨테이너의 레이어: 쓰기 가능",
         "pick": "레이어, 이미지 또는 컨테이너를 골라 안을 들여다보십시오.",
         "heard": "마지막 이벤트",
-        "limited": "실습 확장 기능이 없는 Docker Engine입니다. 크기와 명령은 Docker가 알려 준 것이고, "
-        "레이어의 파일 목록은 볼 수 없습니다.",
+        "limited": "직접 연결한 {name}입니다. 크기와 명령은 Docker가 알려 준 그대로입니다. "
+        "레이어의 파일과, 컨테이너가 쓴 것의 크기는 여기서 볼 수 없습니다.",
         "running": "실행 중",
         "exited": "중지됨",
         "status_created": "생성됨",

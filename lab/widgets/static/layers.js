@@ -141,7 +141,7 @@ class LayersView {
     this.stage.setAttribute("aria-label", say("stage"));
     const limited = engine.state === "live" && !engine.extension;
     if (engine.state === "gone") this.drawGone(engine.message);
-    else this.notice.replaceChildren(limited ? say("limited") : "");
+    else this.notice.replaceChildren(limited ? say("limited", { name: engine.name }) : "");
     this.notice.hidden = !limited && engine.state !== "gone";
     this.notice.dataset.state = engine.state;
     const kinds = [["lab-layer", "legend_read_only"], ["lab-layer lab-shared", "legend_shared"], ["lab-container", "legend_writable"]];
