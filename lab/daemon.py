@@ -1,6 +1,8 @@
 """The engine as a program: core, API, Hub, sockets.  Started by the sandbox's first process.
 
-`main` gets lab.config.EngineConfig as JSON, and the number of the channel to the spawner.
+`main` gets lab.config.EngineConfig as JSON, and the number of the channel to the spawner.  Where
+the configuration says `waits`, there is a gate: the program gets as far as it can without an
+engine, says `warm`, and goes on when the launcher says `go`.  A virtual machine is saved there.
 """
 
 from __future__ import annotations
@@ -9,11 +11,16 @@ import asyncio
 import errno
 import gc
 import logging
+import os
+import random
 import resource
 import signal
 import socket
 import sqlite3
+import ssl
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -23,14 +30,16 @@ from lab.api.errors import describe
 from lab.api.versions import ENGINE_VERSION
 from lab.config import EngineConfig
 from lab.engine.core import Engine
+from lab.engine.warm import warm_up
 from lab.errors import LabError
-from lab.kernel import malloc, syscalls
+from lab.kernel import channel, malloc, syscalls
 from lab.kernel.flags import PR
 
 SHUTDOWN_SECONDS = 2.0
 """How long open requests may go on when the engine stops."""
 
 _SILENCE = 10.0
+_SEED_BYTES = 48
 
 _log = logging.getLogger(__name__)
 
@@ -99,10 +108,38 @@ def main(config: str, spawner_fd: int) -> None:
     _allow_many_files()
     malloc.keep_small()
     logging.basicConfig(level=logging.WARNING, format="lab engine: %(message)s", stream=sys.stderr)
+    settings = EngineConfig.from_json(config)
     try:
-        asyncio.run(serve(EngineConfig.from_json(config), spawner_fd))
+        if settings.waits:
+            settings = wait_for_go(settings)
+        asyncio.run(serve(settings, spawner_fd))
     except (LabError, OSError, sqlite3.Error) as error:
         sys.exit(f"lab engine: {describe(error)}")
+
+
+def wait_for_go(config: EngineConfig) -> EngineConfig:
+    """Get ready, say `warm`, and return when told to `go`: the configuration that now holds.
+
+    The message may name another `catalog`.  Exits if the engine is not wanted any more.
+    """
+    with socket.socket(fileno=os.dup(config.launcher_fd)) as launcher:
+        warm_up()
+        channel.send(launcher, {"op": "warm"})
+        received = channel.receive(launcher)
+    if received is None or received[0]["op"] != "go":
+        sys.exit(0)
+    _renew_randomness()
+    catalog = received[0].get("catalog")
+    return replace(config, catalog=Path(catalog) if catalog else None)
+
+
+def _renew_randomness() -> None:
+    """Forget the random state of this process: every machine resumed from one state has the same.
+
+    Names and identifiers come from the kernel, which has fresh randomness by now.
+    """
+    random.seed()
+    ssl.RAND_add(os.urandom(_SEED_BYTES), _SEED_BYTES)
 
 
 def _allow_many_files() -> None:

@@ -44,6 +44,7 @@ _NUMBERS = {
     "aarch64": {"clone": 220, "pivot_root": 41, "capset": 91, "finit_module": 273},
 }.get(platform.machine(), {})
 _OPEN_TREE, _MOVE_MOUNT, _CLOSE_RANGE, _MOUNT_SETATTR = 428, 429, 436, 442
+_POWER_OFF = 0x4321FEDC
 _LAST_FD = (1 << 32) - 1
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -186,6 +187,11 @@ def finit_module(fd: int) -> None:
     """finit_module(2), without parameters."""
     result = _syscall("finit_module", c_long(fd), c_char_p(b""), c_long(0))
     _check(result, "finit_module", fd=fd)
+
+
+def power_off() -> None:
+    """reboot(2): switch the machine off, at once; for its first process, after sync(2)."""
+    _check(_libc.reboot(c_int(_POWER_OFF)), "reboot", command="POWER_OFF")
 
 
 def capset(mask: int) -> None:

@@ -2,12 +2,17 @@
 
 They are named after the launcher's pid and start time, so that what a killed launcher left can be
 told from what belongs to a running one, and is removed by the next start.
+
+In version 2 a process may be moved only by who may write to both groups and to what they have in
+common, and a group that hands out controllers has no processes of its own.  So the sandbox's first
+process moves to a group of its own, `engine`, beside those that the engine makes for containers.
 Source: cgroups(7); kernel documentation, admin-guide/cgroup-v2.rst, Delegation.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import time
@@ -17,6 +22,10 @@ from pathlib import Path
 from lab.kernel import procfs
 
 CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
+ENGINE = "engine"
+"""Name of the version 2 group that the sandbox's own processes are in."""
+
+_HANDED_OVER = ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 _NAME = re.compile(r"lab-(\d+)-(\d+)")
 _REMOVE_LIMIT = 5.0
 
@@ -27,15 +36,22 @@ class CgroupTree:
 
     hierarchies: dict[str, str]
 
+    def adopt(self, pid: int) -> None:
+        """Move the sandbox's first process in, so that it and its children may start containers."""
+        if "unified" in self.hierarchies:
+            procs = Path(self.hierarchies["unified"], ENGINE, "cgroup.procs")
+            procs.write_text(str(pid))
+
     def remove(self) -> None:
         """Remove the folders, from the leaves up; all their processes must be gone or dying."""
         for path in set(self.hierarchies.values()):
             remove_tree(Path(path))
 
 
-def create() -> CgroupTree:
+def create(uid: int | None = None, gid: int | None = None) -> CgroupTree:
     """Make this sandbox's folders wherever the host lets us; an empty tree where it does not.
 
+    They are handed over to `uid` and `gid`, where the sandbox's id 0 is not this process's own.
     Also sweeps away what launchers that no longer exist have left.
     """
     own = f"lab-{os.getpid()}-{procfs.start_time(os.getpid())}"
@@ -48,10 +64,11 @@ def create() -> CgroupTree:
         try:
             folder.mkdir(exist_ok=True)
             if controller == "unified":
-                _enable(folder)
+                _furnish(folder)
+            if uid is not None and gid is not None:
+                _hand_over(folder, uid, gid)
         except OSError:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            remove_tree(folder)
             continue
         made[controller] = str(folder)
     return CgroupTree(made)
@@ -125,6 +142,30 @@ def _enable(folder: Path) -> None:
     offered = set((folder / "cgroup.controllers").read_text().split())
     wanted = [name for name in ("memory", "pids", "cpu") if name in offered]
     (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in wanted))
+
+
+def _furnish(folder: Path) -> None:
+    """Make a sandbox's version 2 group ready; raises OSError if no process of ours may go there."""
+    _enable(folder)
+    engine = folder / ENGINE
+    engine.mkdir(exist_ok=True)
+    # by trying: whether it may depends on where this process is
+    pid = os.fork()
+    if pid == 0:
+        try:
+            (engine / "cgroup.procs").write_text("0")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    if status != 0:
+        raise PermissionError(errno.EACCES, "no process may be moved there", str(engine))
+
+
+def _hand_over(folder: Path, uid: int, gid: int) -> None:
+    for name in _HANDED_OVER:
+        with contextlib.suppress(FileNotFoundError):
+            os.chown(folder / name, uid, gid)
 
 
 def _sweep(parent: Path) -> None:

@@ -1,7 +1,8 @@
 """Which ids the sandbox's user namespace gets.  Source: user_namespaces(7), subuid(5), newuidmap(1).
 
 Id 0 of the sandbox is the launcher's own id, so that its files can be reached; ids 1 to 65536 are
-subordinate ones, which belong to nobody else.
+subordinate ones, which belong to nobody else.  In a virtual machine, where everything belongs to
+the lab, id 0 is that of the person on the host, whose files the machine sees.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class IdPlan:
 
     `uids` and `gids` are the subordinate ranges.  `container_base` is 1 for root (no container
     process then has the host's id 0), 0 for a normal user (container root is the user).
+    `helpers` says whether the maps are written by newuidmap and newgidmap, for a normal user.
     """
 
     owner_uid: int
@@ -47,19 +49,27 @@ class IdPlan:
     uids: IdRange
     gids: IdRange
     container_base: int
+    helpers: bool = False
 
     def write(self, pid: int) -> None:
         """Give the namespace of process `pid` its maps; SandboxUnavailable if that is refused."""
-        for kind, owner, extra in (
-            ("uid", self.owner_uid, self.uids),
-            ("gid", self.owner_gid, self.gids),
-        ):
+        for kind, owner, extra in self._kinds():
             rows = [[0, owner, 1], [1, extra.start, CONTAINER_IDS]]
-            if self.owner_uid == 0:
-                text = "\n".join(" ".join(map(str, row)) for row in rows)
-                Path(f"/proc/{pid}/{kind}_map").write_text(text)
-            else:
+            if self.helpers:
                 _run_helper(f"new{kind}map", pid, rows)
+            else:
+                _write_map(pid, kind, rows)
+
+    def write_containers(self, pid: int) -> None:
+        """Give the namespace of `pid` the map that every container has, seen from here."""
+        for kind, owner, extra in self._kinds():
+            if self.container_base:
+                _write_map(pid, kind, [[0, extra.start, CONTAINER_IDS]])
+            else:
+                _write_map(pid, kind, [[0, owner, 1], [1, extra.start, CONTAINER_IDS - 1]])
+
+    def _kinds(self) -> tuple[tuple[str, int, IdRange], ...]:
+        return ("uid", self.owner_uid, self.uids), ("gid", self.owner_gid, self.gids)
 
 
 def plan_ids() -> IdPlan:
@@ -77,7 +87,14 @@ def plan_ids() -> IdPlan:
                 hint="ask the administrator for the package uidmap",
             )
     name = _user_name(uid)
-    return IdPlan(uid, gid, _subordinate("subuid", name, uid), _subordinate("subgid", name, uid), 0)
+    uids, gids = _subordinate("subuid", name, uid), _subordinate("subgid", name, uid)
+    return IdPlan(uid, gid, uids, gids, container_base=0, helpers=True)
+
+
+def guest_ids(uid: int, gid: int) -> IdPlan:
+    """Return the ids in a virtual machine whose files belong to the host's `uid` and `gid`."""
+    rest = IdRange(ROOT_RANGE_START, CONTAINER_IDS)
+    return IdPlan(uid, gid, rest, rest, container_base=0)
 
 
 def parse_ranges(text: str, names: Sequence[str]) -> list[IdRange]:
@@ -128,6 +145,11 @@ def _user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def _write_map(pid: int, kind: str, rows: list[list[int]]) -> None:
+    text = "\n".join(" ".join(map(str, row)) for row in rows)
+    Path(f"/proc/{pid}/{kind}_map").write_text(text)
 
 
 def _run_helper(helper: str, pid: int, rows: list[list[int]]) -> None:

@@ -13,7 +13,7 @@ from lab.config import child_environ
 from lab.errors import SandboxUnavailable, SyscallError
 from lab.kernel import syscalls
 from lab.kernel.flags import AT_FDCWD, CLONE, CLOSE_RANGE, MOUNT_ATTR, MS
-from lab.kernel.idmap import CONTAINER_IDS
+from lab.sandbox.cgroup_tree import CgroupTree
 from lab.sandbox.ids import IdPlan
 
 _SANDBOX = CLONE.NEWUSER | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS
@@ -45,7 +45,13 @@ def package_parent() -> str:
     return str(Path(__file__).resolve().parents[2])
 
 
-def spawn(ids: IdPlan, launcher_fd: int, daemon_fds: list[int], daemon: list[str]) -> int:
+def spawn(
+    ids: IdPlan,
+    cgroups: CgroupTree,
+    launcher_fd: int,
+    daemon_fds: list[int],
+    daemon: list[str],
+) -> int:
     """Start the spawner as PID 1 of a new sandbox; return its pid as the host sees it.
 
     It keeps `launcher_fd`, and its daemon (started as `daemon`) inherits `daemon_fds`.
@@ -64,6 +70,7 @@ def spawn(ids: IdPlan, launcher_fd: int, daemon_fds: list[int], daemon: list[str
     os.close(gate)
     try:
         ids.write(pid)
+        cgroups.adopt(pid)
         os.write(go, b"g")
     except BaseException:
         os.kill(pid, 9)
@@ -77,7 +84,7 @@ def spawn(ids: IdPlan, launcher_fd: int, daemon_fds: list[int], daemon: list[str
 def make_user_namespace(ids: IdPlan) -> int:
     """Return a descriptor of a user namespace with the map of every container, seen from the host.
 
-    The launcher shows bound folders through it (idmapped mounts); nothing ever runs in it.
+    Folders are shown through it (idmapped mounts); nothing ever runs in it.  For root only.
     """
     gate, go = os.pipe()
     pid = syscalls.clone(CLONE.NEWUSER)
@@ -87,9 +94,7 @@ def make_user_namespace(ids: IdPlan) -> int:
         os._exit(0)
     os.close(gate)
     try:
-        for kind, ids_of_kind in (("uid", ids.uids), ("gid", ids.gids)):
-            text = f"0 {ids_of_kind.start} {CONTAINER_IDS}"
-            Path(f"/proc/{pid}/{kind}_map").write_text(text)
+        ids.write_containers(pid)
         return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(go)
@@ -103,6 +108,7 @@ def _become_spawner(
         os.close(go)
         if os.read(gate, 1) != b"g":
             os._exit(1)
+        _take_id_0()
         # the terminal's Ctrl-C is for the launcher alone
         os.setsid()
         # what whoever started the lab had open must not reach a container
@@ -117,6 +123,14 @@ def _become_spawner(
         os.write(2, f"lab: the sandbox could not start: {error}\n".encode())
     finally:
         os._exit(1)
+
+
+def _take_id_0() -> None:
+    """Become the sandbox's id 0, where that is not the launcher's own (see lab.sandbox.ids)."""
+    if os.getuid() != 0:
+        os.setgroups([])
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
 
 
 def _protect_interpreter() -> None:

@@ -77,7 +77,7 @@ class TestUser:
         (self.folder / "subgid").write_text("1000:200000:65536\n")
         plan = ids.plan_ids()
         assert plan == IdPlan(
-            1000, ids.os.getgid(), IdRange(100000, 65536), IdRange(200000, 65536), 0
+            1000, ids.os.getgid(), IdRange(100000, 65536), IdRange(200000, 65536), 0, helpers=True
         )
 
     def test_too_few(self) -> None:
