@@ -8,7 +8,6 @@ whether a folder could be shown so).  When it ends, however it ends, the kernel 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import selectors
 import signal
@@ -17,12 +16,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.config import EngineConfig, check_socket_path
-from lab.errors import Conflict, InvalidParameter, LabError, SyscallError
+from lab.config import EngineConfig
+from lab.errors import LabError, SyscallError
 from lab.kernel import channel, syscalls
 from lab.kernel.flags import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR, OPEN_TREE
-from lab.sandbox import cgroup_tree, namespaces
+from lab.sandbox import cgroup_tree, foreground, namespaces
 from lab.sandbox.base import Launch
+from lab.sandbox.cgroup_tree import CgroupTree
 from lab.sandbox.ids import IdPlan, plan_ids
 
 STOP_LIMIT = 20.0
@@ -30,7 +30,11 @@ STOP_LIMIT = 20.0
 
 
 class Launcher:
-    """Runs one sandbox in the foreground."""
+    """Runs one sandbox in the foreground.
+
+    In a virtual machine lab.sandbox.vm.guest_launcher extends it: `_take_root`, `_plan_ids`,
+    `_configure`, `_serve` and `_perform` are what differs there.
+    """
 
     def __init__(self, launch: Launch, say: Callable[[str], None]) -> None:
         self._launch = launch
@@ -46,24 +50,36 @@ class Launcher:
         Raises LabError if the engine ends by itself.
         """
         launch = self._launch
-        _fill_standard_fds()
+        foreground.fill_standard_fds()
         with contextlib.ExitStack() as cleanup:
-            root = _make_root(launch.root)
-            cleanup.callback(os.close, lock_root(root))
-            ids = plan_ids()
-            cgroups = cgroup_tree.create()
+            root = self._take_root(cleanup)
+            ids = self._plan_ids()
+            cgroups = cgroup_tree.create(ids.owner_uid, ids.owner_gid)
             cleanup.callback(cgroups.remove)
-            if ids.owner_uid == 0:
+            if ids.container_base:
                 self._idmap_fd = namespaces.make_user_namespace(ids)
                 cleanup.callback(os.close, self._idmap_fd)
-            listener = _listen(launch.socket)
-            cleanup.callback(_remove_socket, launch.socket)
-            sandbox, spawner, daemon = self._start(root, ids, listener, cgroups.hierarchies)
+            listener = foreground.listen(launch.socket)
+            cleanup.callback(foreground.remove_socket, launch.socket)
+            sandbox, spawner, daemon = self._start(root, ids, listener, cgroups)
             cleanup.callback(_end, sandbox)
             return self._serve(sandbox, spawner, daemon)
 
+    def _take_root(self, cleanup: contextlib.ExitStack) -> Path:
+        """Make the engine's folder ours for as long as `cleanup` says."""
+        root = foreground.make_root(self._launch.root)
+        cleanup.callback(os.close, foreground.lock_root(root))
+        return root
+
+    def _plan_ids(self) -> IdPlan:
+        return plan_ids()
+
+    def _configure(self, config: EngineConfig) -> EngineConfig:
+        """Return what the daemon is told."""
+        return config
+
     def _start(
-        self, root: Path, ids: IdPlan, listener: socket.socket, cgroups: dict[str, str]
+        self, root: Path, ids: IdPlan, listener: socket.socket, cgroups: CgroupTree
     ) -> tuple[int, socket.socket, socket.socket]:
         """Start the sandbox; return its pidfd, and the channels to spawner and daemon."""
         spawner, spawner_end = channel.pair()
@@ -76,14 +92,15 @@ class Launcher:
             idmapped=self._idmap_fd is not None,
             listen_fd=listener.fileno(),
             launcher_fd=daemon_end.fileno(),
-            cgroups=cgroups,
+            cgroups=cgroups.hierarchies,
         )
-        wake = _catch_signals()
+        wake = foreground.catch_signals()
         pid = namespaces.spawn(
             ids,
+            cgroups,
             spawner_end.fileno(),
             [listener.fileno(), daemon_end.fileno()],
-            namespaces.daemon_argv(config.to_json()),
+            namespaces.daemon_argv(self._configure(config).to_json()),
         )
         sandbox = os.pidfd_open(pid)
         for each in (spawner_end, daemon_end, listener):
@@ -196,93 +213,6 @@ class Launcher:
             else:
                 return ""
         return refusal
-
-
-def _fill_standard_fds() -> None:
-    """Open /dev/null where standard input, output or error are closed.
-
-    Their numbers would be given to something else, which every process of the sandbox would then
-    take for a place to write messages to.
-    """
-    while (fd := os.open("/dev/null", os.O_RDWR)) < 3:
-        os.set_inheritable(fd, True)
-    os.close(fd)
-
-
-def _catch_signals() -> int:
-    """Return a descriptor on which the numbers of signals arrive."""
-    wake, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
-    return wake
-
-
-def _make_root(root: Path) -> Path:
-    try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return root.resolve()
-    except OSError as error:
-        raise _unusable(root, error) from None
-
-
-def lock_root(root: Path) -> int:
-    """Return a descriptor that holds the folder's lock; Conflict if an engine runs on it.
-
-    Raises InvalidParameter if the folder cannot be written to.
-    """
-    try:
-        fd = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unusable(root, error) from None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise Conflict(
-            f"another engine is already running on {root}",
-            hint="stop it first, or give this one a folder of its own with --root",
-        ) from None
-    return fd
-
-
-def _unusable(root: Path, error: OSError) -> InvalidParameter:
-    reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
-    return InvalidParameter(f"cannot use {root} for the engine's state: {reason}")
-
-
-def _listen(path: Path) -> socket.socket:
-    """Bind the engine's socket, for its owner only; a stale one is replaced, a live one refused."""
-    path = check_socket_path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) == 0:
-                raise Conflict(f"something already listens on {path}")
-        _remove_socket(path)
-        listener = socket.socket(socket.AF_UNIX)
-        try:
-            _bind_private(listener, str(path))
-            listener.listen(128)
-        except OSError:
-            listener.close()
-            raise
-        return listener
-    except OSError as error:
-        raise LabError(f"cannot listen on {path}: {error.strerror}") from None
-
-
-def _bind_private(listener: socket.socket, path: str) -> None:
-    umask = os.umask(0o177)
-    try:
-        listener.bind(path)
-    finally:
-        os.umask(umask)
-
-
-def _remove_socket(path: Path) -> None:
-    if path.is_socket():
-        path.unlink()
 
 
 def _end(sandbox: int) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.kernel import syscalls
 from lab.kernel.flags import CLONE
+from lab.sandbox.foreground import lock_root
 from lab.sandbox.ids import plan_ids
-from lab.sandbox.launcher import lock_root
 
 
 def reset(root: Path) -> None:

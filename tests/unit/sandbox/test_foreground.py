@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import Conflict, InvalidParameter, LabError, SandboxUnavailable
-from lab.sandbox import base, launcher
+from lab.sandbox import base, foreground
 from lab.sandbox.base import Launch
 
 
@@ -23,11 +23,11 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_lock(tmp_path: Path) -> None:
     """Is a folder one engine's at a time, and free again when that has ended?"""
-    held = launcher.lock_root(tmp_path)
+    held = foreground.lock_root(tmp_path)
     with pytest.raises(Conflict, match="another engine is already running on"):
-        launcher.lock_root(tmp_path)
+        foreground.lock_root(tmp_path)
     os.close(held)
-    os.close(launcher.lock_root(tmp_path))
+    os.close(foreground.lock_root(tmp_path))
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "proc"])
@@ -36,18 +36,18 @@ def test_folders_that_are_of_no_use(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
     root = Path("/proc/nowhere") if place == "proc" else tmp_path / place
     with pytest.raises(InvalidParameter, match=f"cannot use {root} for the engine's state: "):
-        launcher.lock_root(launcher._make_root(root))
+        foreground.lock_root(foreground.make_root(root))
 
 
 def test_the_socket(path: Path) -> None:
     """Is it the owner's alone, in the way of no stale one, and never taken from a live one?"""
-    first = launcher._listen(path)
+    first = foreground.listen(path)
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(Conflict, match="something already listens"):
-        launcher._listen(path)
+        foreground.listen(path)
     first.close()
     # what a killed engine leaves
-    second = launcher._listen(path)
+    second = foreground.listen(path)
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
     second.close()
@@ -56,9 +56,9 @@ def test_the_socket(path: Path) -> None:
 def test_a_folder_for_the_socket(tmp_path: Path) -> None:
     """Is a folder that is not there made, so that it can be entered?"""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(launcher, "check_socket_path", lambda path: path)
-        patch.setattr(launcher, "_bind_private", lambda listener, path: listener.bind(b""))
-        launcher._listen(tmp_path / "a" / "b" / "s").close()
+        patch.setattr(foreground, "check_socket_path", lambda path: path)
+        patch.setattr(foreground, "_bind_private", lambda listener, path: listener.bind(b""))
+        foreground.listen(tmp_path / "a" / "b" / "s").close()
     assert (tmp_path / "a" / "b").stat().st_mode & 0o700 == 0o700
 
 
@@ -66,16 +66,16 @@ def test_a_file_in_the_socket_s_place(path: Path) -> None:
     """Is somebody's file left alone?"""
     path.write_text("precious")
     with pytest.raises(LabError, match="cannot listen on"):
-        launcher._listen(path)
+        foreground.listen(path)
     assert path.read_text() == "precious"
 
 
 def test_no_place_for_a_socket() -> None:
     """Is a folder that does not take sockets refused in one sentence?"""
     with pytest.raises(LabError, match="cannot listen on"):
-        launcher._listen(Path("/proc/lab.sock"))
+        foreground.listen(Path("/proc/lab.sock"))
     with pytest.raises(InvalidParameter, match="longer than 107 bytes"):
-        launcher._listen(Path("/" + "x" * 107))
+        foreground.listen(Path("/" + "x" * 107))
 
 
 def test_closed_standard_files() -> None:
@@ -84,7 +84,7 @@ def test_closed_standard_files() -> None:
     if pid == 0:
         os.close(0)
         os.close(1)
-        launcher._fill_standard_fds()
+        foreground.fill_standard_fds()
         same = os.fstat(0).st_rdev == os.fstat(1).st_rdev == os.stat("/dev/null").st_rdev
         os._exit(0 if same and os.get_inheritable(0) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
