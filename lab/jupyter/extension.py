@@ -15,7 +15,7 @@ from jupyter_server.extension.application import ExtensionApp
 from tornado import web
 
 from lab.config import Config
-from lab.jupyter import environment
+from lab.jupyter import environment, meter
 from lab.jupyter.foreign import ForeignEngine
 from lab.jupyter.keeper import EngineKeeper, Status
 
@@ -54,15 +54,22 @@ class LabExtension(ExtensionApp):
     name = "docker_learning_lab"
     extension_url = "/lab"
 
+    def _link_jupyter_server_extension(self, serverapp: Any) -> None:
+        super()._link_jupyter_server_extension(serverapp)
+        # before any of them is initialized: JupyterLab then knows where to look
+        meter.show_panel(serverapp.extension_manager.extension_apps)
+
     def initialize_settings(self) -> None:
         config = Config.from_environ()
         environment.apply(config, os.environ)
         self.engine = self._engine_of(config)
         self.settings[_ENGINE] = self.engine
+        self.settings[meter.METER] = meter.Meter()
         self.engine.start()
 
     def initialize_handlers(self) -> None:
         self.handlers.append((r"/lab/engine/?", EngineHandler))
+        self.handlers.append((r"/lab/doctor/?", meter.MeterHandler))
 
     def _prepare_handlers(self) -> None:
         super()._prepare_handlers()  # type: ignore[no-untyped-call]

@@ -47,24 +47,24 @@ KO: dict[str, str] = {
     "about.ids": "컨테이너에는 ID 65536개가 필요합니다. 예를 들어 nginx의 작업 프로세스는 다른 "
     "사용자로 바뀝니다.",
     "label.memory": "메모리 제한",
-    "about.memory": "docker run --memory: 더 많이 쓰면 프로세스가 종료됩니다.",
+    "about.memory": "`docker run --memory`: 더 많이 쓰면 프로세스가 종료됩니다.",
     "label.cpu": "CPU 제한",
-    "about.cpu": "docker run --cpus: 더 많이 쓰면 느려집니다.",
+    "about.cpu": "`docker run --cpus`: 더 많이 쓰면 느려집니다.",
     "label.pids": "프로세스 수 제한",
-    "about.pids": "docker run --pids-limit: 제한을 넘는 프로세스는 거부됩니다.",
+    "about.pids": "`docker run --pids-limit`: 제한을 넘는 프로세스는 거부됩니다.",
     "label.overlay": "오버레이 파일 시스템",
     "about.overlay": "이미지는 차곡차곡 쌓인 레이어이며, 아무것도 복사하지 않습니다.",
     "label.network": "브리지와 가상 케이블",
     "about.network": "컨테이너들은 가상 스위치로 서로 통신합니다.",
     "label.ports": "게시한 포트",
-    "about.ports": "docker run -p 8080:80: 호스트의 포트가 컨테이너 안으로 이어집니다.",
+    "about.ports": "`docker run -p 8080:80`: 호스트의 포트가 컨테이너 안으로 이어집니다.",
     "label.internet": "인터넷 연결",
     "about.internet": "실제 Docker Hub에서 이미지를 받거나, 컨테이너에서 패키지를 받을 때 "
     "필요합니다.",
     "label.seccomp": "seccomp 필터",
     "about.seccomp": "컨테이너에 필요 없는 시스템 호출을 거부합니다.",
     "label.binds": "바인드 마운트한 폴더",
-    "about.binds": "docker run -v $PWD:/x: 안과 밖에서 파일 소유자가 올바르게 보입니다.",
+    "about.binds": "`docker run -v $PWD:/x`: 안과 밖에서 파일 소유자가 올바르게 보입니다.",
     "label.kvm": "/dev/kvm",
     "about.kvm": "프로세서가 가상 머신을 직접 실행하므로 몇 배 빠릅니다.",
     "label.disk": "디스크 공간",
@@ -121,27 +121,28 @@ KO: dict[str, str] = {
     # --- why not, and what would help
     "why.refused": "커널이 거부합니다: {refusal}",
     "why.no_users": "이 환경은 사용자가 네임스페이스를 만드는 것을 허용하지 않습니다: {refusal}",
-    "help.no_users": "관리자가 허용할 수 있습니다: sysctl user.max_user_namespaces, Debian에서는 "
-    "kernel.unprivileged_userns_clone. 컨테이너 안이라면 그 컨테이너를 --security-opt "
-    "seccomp=unconfined --security-opt systempaths=unconfined 옵션으로 시작하십시오.",
+    "help.no_users": "관리자가 허용할 수 있습니다: `sysctl user.max_user_namespaces`, "
+    "Debian에서는 `kernel.unprivileged_userns_clone`. 컨테이너 안이라면 그 컨테이너를 "
+    "`--security-opt seccomp=unconfined --security-opt systempaths=unconfined` 옵션으로 "
+    "시작하십시오.",
     "why.proc": "새 /proc이 거부됩니다. /proc의 일부가 가려진 컨테이너 안이면 이렇습니다: "
     "{refusal}",
-    "help.proc": "바깥 컨테이너를 --security-opt systempaths=unconfined 옵션으로 시작하십시오.",
+    "help.proc": "바깥 컨테이너를 `--security-opt systempaths=unconfined` 옵션으로 시작하십시오.",
     "why.alone": "사용자 네임스페이스가 있어야 하는데 없습니다",
     "why.not_reached": "앞 단계가 실패하여 시도할 수 없었습니다",
     "why.no_helper": "newuidmap과 newgidmap이 없어 일반 사용자에게는 ID가 하나뿐입니다",
     "help.no_helper": "관리자에게 uidmap 패키지를 요청하십시오.",
     "why.few_ids": "{path}에 사용자 {user}의 보조 ID가 {have}개 있습니다. 샌드박스에는 {need}개가 "
     "필요합니다",
-    "help.few_ids": "관리자에게 다음 명령을 요청하십시오: usermod --add-subuids 200000-265535 "
-    "--add-subgids 200000-265535 {user}",
+    "help.few_ids": "관리자에게 다음 명령을 요청하십시오: `usermod --add-subuids 200000-265535 "
+    "--add-subgids 200000-265535 {user}`",
     "why.ids": "ID를 연결할 수 없습니다: {refusal}",
     "help.ids": "실습 환경을 컨테이너 밖에서, 또는 컴퓨터의 모든 ID를 가진 컨테이너에서 "
     "시작하십시오.",
     "why.no_controller": "이 커널에, 또는 우리를 둘러싼 컨테이너에 이 컨트롤러가 없습니다",
     "why.not_delegated": "이 사용자는 그룹을 만들 수 없으므로 제한을 걸어도 효과가 없습니다",
-    "help.not_delegated": "자신에게 위임된 scope에서 시작하십시오: systemd-run --user --scope -p "
-    "Delegate=yes lab start. 또는 root로 시작하거나, 자체 커널을 가진 샌드박스 vm을 쓰십시오.",
+    "help.not_delegated": "자신에게 위임된 scope에서 시작하십시오: `systemd-run --user --scope -p "
+    "Delegate=yes lab start`. 또는 root로 시작하거나 샌드박스 vm을 쓰십시오.",
     "help.root_only": "버전 1은 root에게만 그룹을 허용합니다. root로 시작하거나 샌드박스 vm을 "
     "쓰십시오.",
     "why.limit_fails": "제한을 걸었지만 지켜지지 않았습니다: {refusal}",
@@ -152,13 +153,12 @@ KO: dict[str, str] = {
     "help.network": "호스트의 커널에 bridge와 veth 모듈이 필요합니다.",
     "why.talk": "브리지와 컨테이너가 서로 통신하지 못합니다: {refusal}",
     "why.ports": "{port}번보다 낮은 포트는 root만 쓸 수 있습니다",
-    "help.ports": "-p 8080:80처럼 더 높은 포트를 쓰십시오. 관리자가 더 허용할 수도 있습니다: "
-    "sysctl net.ipv4.ip_unprivileged_port_start=80.",
+    "help.ports": "`-p 8080:80`처럼 더 높은 포트를 쓰십시오. 관리자가 더 허용할 수도 있습니다: "
+    "`sysctl net.ipv4.ip_unprivileged_port_start=80`",
     "why.unreachable": "{host}에 연결할 수 없습니다: {refusal}",
     "help.unreachable": "없어도 실습할 수 있습니다. 실습 환경의 Hub에 공식 이미지가 있습니다.",
     "why.no_way_out": "이 샌드박스에서 컨테이너는 밖으로 나가는 경로가 없습니다",
-    "help.no_way_out": "필요한 것은 밖에서 받아 컨테이너로 복사하거나, 이미지를 빌드할 때 "
-    "넣으십시오.",
+    "help.no_way_out": "필요한 파일은 밖에서 받아 `docker cp`나 `COPY`로 컨테이너에 넣으십시오.",
     "why.no_seccomp": "필터를 걸 수 없습니다: {refusal}",
     "help.no_seccomp": "libseccomp2를 설치하십시오.",
     "why.binds": "커널이 폴더를 다른 ID로 보여 줄 수 없습니다: {refusal}",
@@ -170,20 +170,20 @@ KO: dict[str, str] = {
     "넣어 달라고 하거나, 중첩 가상화가 되는 컴퓨터를 쓰십시오.",
     "why.time": "Docker도 만들지 않습니다. 컨테이너는 컴퓨터의 시계를 함께 씁니다",
     "why.shared_kernel": "커널의 결함은 모두의 결함이 됩니다",
-    "help.shared_kernel": "샌드박스 vm에는 자체 커널이 있습니다: lab start --sandbox vm",
+    "help.shared_kernel": "샌드박스 vm에는 자체 커널이 있습니다: `lab start --sandbox vm`",
     "why.disk": "{need} 정도면 넉넉합니다",
-    "help.disk": "docker system prune으로 쓰지 않는 것을 지우거나, LAB_HOME을 다른 디스크로 "
+    "help.disk": "`docker system prune`으로 쓰지 않는 것을 지우거나, LAB_HOME을 다른 디스크로 "
     "정하십시오.",
     "why.ram": "{need} 정도면 넉넉합니다",
     "help.ram": "다른 프로그램을 끝내거나, 이 환경에 메모리를 더 주십시오.",
     "why.ram_vm": "가상 머신에는 {need}가 필요한데 {free}만 쓸 수 있습니다",
     "why.no_docker": "PATH에 docker 프로그램이 없습니다",
-    "help.no_docker": "lab setup이 받아 옵니다.",
+    "help.no_docker": "`lab setup`이 받아 옵니다.",
     "why.no_qemu": "{machine}용 QEMU가 없습니다",
     "why.bad_qemu": "QEMU가 시작되지 않습니다: {refusal}",
     "why.no_parts": "가상 머신의 구성 요소를 아직 만들지 않았습니다",
-    "help.setup": "lab setup이 만듭니다.",
-    "help.setup_qemu": "lab setup이 받아 옵니다. 또는 {package} 패키지를 설치하십시오.",
+    "help.setup": "`lab setup`이 만듭니다.",
+    "help.setup_qemu": "`lab setup`이 받아 옵니다. 또는 {package} 패키지를 설치하십시오.",
     "why.tcg": "쓸 수 있는 /dev/kvm이 없습니다",
     "why.no_vm_machine": "{machine} 프로세서용 가상 머신이 없습니다",
     "why.step": "{step}: {refusal}",

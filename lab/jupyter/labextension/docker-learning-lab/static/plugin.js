@@ -1,0 +1,80 @@
+// JupyterLab's side of the isolation meter: a command, a card in the launcher, a panel.
+
+import { Meter } from "./meter.js";
+import { languageOf, words } from "./words.js";
+
+const COMMAND = "docker-lab:doctor";
+// no fill of its own: JupyterLab would give it its theme's colour
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="16" style="fill: none">
+  <g class="jp-icon3" stroke="#616161" stroke-width="1.8" stroke-linecap="round">
+    <path d="M4 17a8 8 0 1 1 16 0"/><path d="M12 17l4.2-5.4"/><path d="M4 20.5h16"/></g></svg>`;
+
+/** Return the plugin; `shared` gives the modules that JupyterLab shares. */
+export async function makePlugin(shared) {
+  const [application, apputils, launcher, services, translation, icons, lumino] = await Promise.all(
+    [
+      "@jupyterlab/application",
+      "@jupyterlab/apputils",
+      "@jupyterlab/launcher",
+      "@jupyterlab/services",
+      "@jupyterlab/translation",
+      "@jupyterlab/ui-components",
+      "@lumino/widgets",
+    ].map(shared),
+  );
+  return {
+    id: "docker-learning-lab:doctor",
+    description: "Shows what of Docker's isolation is real here.",
+    autoStart: true,
+    optional: [apputils.ICommandPalette, launcher.ILauncher, translation.ITranslator, application.ILayoutRestorer],
+    activate(app, palette, cards, translator, restorer) {
+      const language = () => languageOf(translator?.languageCode);
+      const ask = (method) => askServer(services.ServerConnection, method);
+      const tracker = new apputils.WidgetTracker({ namespace: "docker-lab-doctor" });
+      const icon = new icons.LabIcon({ name: "docker-lab:meter", svgstr: ICON });
+      let panel = null;
+
+      app.commands.addCommand(COMMAND, {
+        label: () => words(language(), "command"),
+        caption: () => words(language(), "caption"),
+        icon,
+        execute: () => {
+          if (panel === null || panel.isDisposed) {
+            panel = makePanel(lumino, apputils, icon, new Meter(language(), ask));
+            void tracker.add(panel);
+          }
+          if (!panel.isAttached) app.shell.add(panel, "main");
+          app.shell.activateById(panel.id);
+          return panel;
+        },
+      });
+      const category = words(language(), "category");
+      palette?.addItem({ command: COMMAND, category });
+      cards?.add({ command: COMMAND, category, rank: 1 });
+      void restorer?.restore(tracker, { command: COMMAND, name: () => "doctor" });
+    },
+  };
+}
+
+function makePanel(lumino, apputils, icon, meter) {
+  const content = new lumino.Widget({ node: meter.node });
+  content.addClass("docker-lab-meter-panel");
+  const panel = new apputils.MainAreaWidget({ content });
+  panel.id = "docker-lab-doctor";
+  panel.title.closable = true;
+  panel.title.icon = icon;
+  meter.onLanguage = () => {
+    panel.title.label = meter.say("title");
+  };
+  meter.start();
+  return panel;
+}
+
+/** Ask the server for the report; POST measures anew.  Raises Error with the server's words. */
+async function askServer(connection, method) {
+  const settings = connection.makeSettings();
+  const answer = await connection.makeRequest(`${settings.baseUrl}lab/doctor`, { method }, settings);
+  const content = await answer.json();
+  if (!answer.ok) throw new Error(content.message ?? answer.statusText);
+  return content;
+}
