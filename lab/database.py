@@ -6,6 +6,7 @@ Whoever keeps records owns its tables: it hands its `CREATE TABLE IF NOT EXISTS`
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -14,32 +15,55 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lab.errors import SyscallError
+
+_ROOM = 1 << 20
+"""Bytes that must be free before anything new is begun."""
+
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+"""What SQLite says on a full disk, the second one while it opens a file there."""
+
 
 class Database:
-    """A SQLite file that several threads may use; statements are serialized by a lock."""
+    """A SQLite file that several threads may use; statements are serialized by a lock.
+
+    Whatever writes raises SyscallError (ENOSPC) when the disk is full.
+    """
 
     def __init__(self, path: Path, reserve: int = 0) -> None:
         """`reserve` bytes of the disk are taken at once, so that records can be written when it is
         full: what frees it again must be recorded, too."""
         self._lock = threading.RLock()
+        self._folder = path.parent
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode=WAL")
+        with _explained():
+            self._connection.execute("PRAGMA journal_mode=WAL")
         # WAL with NORMAL survives the death of the process; only a power cut may lose the last
         # transactions, and never leaves the file damaged
         self._connection.execute("PRAGMA synchronous=NORMAL")
         if reserve:
-            self._reserve(path, reserve)
+            with _explained():
+                self._reserve(path, reserve)
 
     def define(self, schema: str) -> None:
         """Create tables; `schema` must be repeatable (`CREATE TABLE IF NOT EXISTS`)."""
-        with self._lock:
+        with self._lock, _explained():
             self._connection.executescript(schema)
+
+    def require_room(self) -> None:
+        """Raise SyscallError (ENOSPC) if the disk is as good as full.
+
+        To be asked before anything new is begun: what is left is for recording how things end.
+        """
+        status = os.statvfs(self._folder)
+        if status.f_bavail * status.f_frsize < _ROOM:
+            raise _full_disk()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the statements within take effect together, or not at all."""
-        with self._lock:
+        with self._lock, _explained():
             if self._connection.in_transaction:
                 yield
                 return
@@ -55,7 +79,7 @@ class Database:
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return the row id of an insert, else the number of rows touched."""
-        with self._lock:
+        with self._lock, _explained():
             cursor = self._connection.execute(statement, parameters)
             is_insert = statement.lstrip()[:6].upper() == "INSERT"
             return (cursor.lastrowid or 0) if is_insert else cursor.rowcount
@@ -85,3 +109,20 @@ class Database:
         """Close the file; later calls raise sqlite3.ProgrammingError."""
         with self._lock:
             self._connection.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say in the system's words that the disk is full."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in _FULL:
+            raise _full_disk() from error
+        raise
+
+
+def _full_disk() -> SyscallError:
+    error = SyscallError(errno.ENOSPC, "write to the engine's records")
+    error.hint = "remove images and containers that are no longer needed"
+    return error

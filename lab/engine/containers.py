@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab.engine import commands
 from lab.engine.layers import Layers
+from lab.engine.logged import logged
 from lab.engine.logs import LogFile
 from lab.engine.persist import ContainerTable
 from lab.engine.settings import HostSettings
@@ -129,6 +130,7 @@ class Containers:
         return self._create("", config, host, image)
 
     def _create(self, name: str, config: Json, host: Json, image: Image | None) -> Container:
+        self.require_room()
         path, args = commands.split(config)
         container_id = new_id()
         wanted = check_name(name, "container") if name else generate_name(self._names())
@@ -198,14 +200,18 @@ class Containers:
     def remove(self, container: Container) -> None:
         """Remove a container that does not run, with its writable layer; the lock must be held."""
         check("remove", container.id, container.status)
+        self._table.delete(container.id)
+        # from here on it is gone: what cannot be done now, the next start does
         container.record.state.status = Status.REMOVING
         container.streams.abandon()
-        self._table.delete(container.id)
-        self._snapshots.remove(container.id)
-        shutil.rmtree(container.folder, ignore_errors=True)
         del self._by_id[container.id]
-        self.log_event(container, "destroy")
-        self._release_layers(container.record.image)
+        with logged("what a container wrote"):
+            self._snapshots.remove(container.id)
+        shutil.rmtree(container.folder, ignore_errors=True)
+        with logged("the removal of a container"):
+            self.log_event(container, "destroy")
+        with logged("the image of a container"):
+            self._release_layers(container.record.image)
         for waiter in container.removals:
             if not waiter.done():
                 waiter.set_result(container.record.state.exit_code)
@@ -215,6 +221,10 @@ class Containers:
         layers = [self._snapshots.upper(container.id), *self._snapshots.lowers(container.id)]
         self.log_event(container, "export")
         return export_tree(layers, self._ids)
+
+    def require_room(self) -> None:
+        """Raise SyscallError (ENOSPC) if the disk is too full to begin anything."""
+        self._table.require_room()
 
     def save(self, container: Container) -> None:
         """Store a changed record."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +12,7 @@ from lab.engine.bundles import process_of
 from lab.engine.containers import Container, Containers
 from lab.engine.filters import SeccompFilters
 from lab.engine.lifecycle import OUTPUT_LIMIT
+from lab.engine.logged import logged
 from lab.engine.signals import exit_code
 from lab.engine.state import Status, check
 from lab.errors import Conflict, InvalidParameter, NotFound, StartError, Unsupported
@@ -29,8 +28,6 @@ NOT_FOUND, NOT_STARTED = 127, 126
 
 KEPT = 200
 """How many ended execs are remembered, so that their exit codes can be asked for."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +172,8 @@ class Execs:
                 # a program left behind may hold the output open; its exec is over all the same
                 await asyncio.wait_for(wanted.streams.ended(), OUTPUT_LIMIT)
             wanted.streams.abandon()
-            try:
+            with logged("the end of an exec"):
                 self._log(wanted, "exec_die", exitCode=str(code))
-            except sqlite3.Error as error:
-                _log.warning("the end of an exec is not in the journal: %s", error)
 
     def _process(self, wanted: Exec, console_size: tuple[int, int]) -> Process:
         container, settings = wanted.container, wanted.settings

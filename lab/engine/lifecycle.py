@@ -11,13 +11,14 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
 from lab.engine.bundles import Bundles
 from lab.engine.containers import Container, Containers
+from lab.engine.logged import logged
 from lab.engine.networks import Networks
 from lab.engine.signals import exit_code, runtime_failure, stop_seconds, stop_signal
 from lab.engine.state import NEVER, Status, check, moment, now
@@ -76,6 +77,7 @@ class Lifecycle:
                 raise failure from None
 
     async def _start(self, container: Container) -> None:
+        self._containers.require_room()
         container.record.warnings = []
         with ExitStack() as undo:
             undo.callback(self._networks.disconnect, container)
@@ -120,11 +122,11 @@ class Lifecycle:
         state = container.record.state
         state.error = error.message
         state.exit_code = error.exit_code if isinstance(error, StartError) else 128
-        with _logged("a failed start"):
+        with logged("a failed start"):
             self._containers.save(container)
         self._tell(container.exits, state.exit_code)
         if container.settings.auto_remove:
-            with _logged("the removal of a container"):
+            with logged("the removal of a container"):
                 self._containers.remove(container)
 
     def on_exit(self, task_id: str, status: int, at_ns: int) -> bool:
@@ -142,9 +144,9 @@ class Lifecycle:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(container.streams.ended(), OUTPUT_LIMIT)
             killed_for_memory = bool(self._cgroups.sample(container.id).oom_kills)
-            with _logged("what a container had of the network"):
+            with logged("what a container had of the network"):
                 await asyncio.to_thread(self._networks.disconnect, container)
-            with _logged("the control group of a container"):
+            with logged("the control group of a container"):
                 await asyncio.to_thread(self._cgroups.remove, container.id)
             # from here on without a pause: nobody may attach to a run that is over
             container.end_run()
@@ -153,7 +155,7 @@ class Lifecycle:
             state.oom_killed = killed_for_memory
             state.status, state.pid, state.exit_code = Status.EXITED, 0, code
             state.finished_at = moment(at_ns / 1e9)
-            with _logged("the end of a container"):
+            with logged("the end of a container"):
                 self._containers.save(container)
                 if killed_for_memory:
                     self._containers.log_event(container, "oom")
@@ -163,7 +165,7 @@ class Lifecycle:
                 )
             self._tell(container.exits, code)
             if container.settings.auto_remove and not container.restarting:
-                with _logged("the removal of a container"):
+                with logged("the removal of a container"):
                     self._containers.remove(container)
 
     # --- signals
@@ -206,7 +208,8 @@ class Lifecycle:
     def _signal(self, container: Container, number: int) -> None:
         if container.task is not None:
             container.task.signal(number)
-            self._containers.log_event(container, "kill", signal=str(int(number)))
+            with logged("the journal's entry of a signal"):
+                self._containers.log_event(container, "kill", signal=str(int(number)))
 
     # --- removal and waiting
 
@@ -265,15 +268,6 @@ def _add_waiter(waiters: list[asyncio.Future[int]]) -> asyncio.Future[int]:
     waiters[:] = [each for each in waiters if not each.done()]
     waiters.append(waiter)
     return waiter
-
-
-@contextlib.contextmanager
-def _logged(what: str) -> Iterator[None]:
-    """Let nothing that fails within keep the rest from being done."""
-    try:
-        yield
-    except Exception:
-        _log.exception("%s could not be handled", what)
 
 
 def _seconds(text: str) -> float:

@@ -23,6 +23,10 @@ class ContainerTable:
         self._database = database
         database.define(_SCHEMA)
 
+    def require_room(self) -> None:
+        """Raise SyscallError (ENOSPC) if the disk is too full for new records."""
+        self._database.require_room()
+
     def save(self, record: Record) -> None:
         """Store a record, new or changed."""
         self._database.execute(

@@ -54,6 +54,19 @@ def descendants(pid: int) -> set[int]:
         found |= more
 
 
+def everyone() -> set[int]:
+    """Return all processes of the host."""
+    return {int(entry) for entry in os.listdir("/proc") if entry.isdecimal()}
+
+
+def working_folder(pid: int) -> Path:
+    """Return where a process is; the root folder if it is gone."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:
+        return Path("/")
+
+
 def commands(pids: set[int]) -> dict[int, str]:
     """Return the command lines of processes."""
     found = {}

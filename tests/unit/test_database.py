@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab.database import Database
+from lab.errors import SyscallError
 
 
 @pytest.fixture
@@ -40,6 +44,38 @@ def test_all_or_nothing(database: Database) -> None:
         add(database, 4)
         raise KeyboardInterrupt
     assert numbers(database) == [1, 2]
+
+
+def test_a_full_disk(database: Database) -> None:
+    """Is it told in the system's words, alone and within a transaction, and are reads possible?"""
+    add(database, 1)
+    # as far as SQLite is concerned, a file that may not grow is a full disk
+    database.query("PRAGMA max_page_count = 1")
+    wide = "INSERT INTO t (n) VALUES (?)"
+    for _ in range(2):
+        with pytest.raises(SyscallError, match="No space left on device") as raised:
+            database.execute(wide, ("x" * 100_000,))
+        assert raised.value.errno == errno.ENOSPC
+    with pytest.raises(SyscallError, match="No space left on device"), database.transaction():
+        add(database, 2)
+        database.execute(wide, ("x" * 100_000,))
+    assert numbers(database) == [1]
+    database.query("PRAGMA max_page_count = 1000")
+    add(database, 3)
+    assert numbers(database) == [1, 3]
+
+
+def test_room(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is nothing new to be begun when less than a megabyte is free?"""
+    database.require_room()
+    free = os.statvfs("/")
+
+    def statvfs(path: Path) -> object:
+        return SimpleNamespace(f_bavail=(1 << 20) // free.f_frsize - 1, f_frsize=free.f_frsize)
+
+    monkeypatch.setattr("lab.database.os.statvfs", statvfs)
+    with pytest.raises(SyscallError, match="No space left on device"):
+        database.require_room()
 
 
 def test_transactions_in_transactions(database: Database) -> None:
