@@ -37,7 +37,10 @@ def run(kind: str, launch: Launch, say: Callable[[str], None]) -> int:
         from lab.sandbox import choose
 
         return choose.run_first(
-            launch.root, Config.from_environ(), say, lambda each: run(each, launch, say)
+            launch.root,
+            Config.from_environ(),
+            say,
+            lambda each, note: run(each, launch, note),
         )
     if kind == "vm":
         raise SandboxUnavailable(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.config import Config
-from lab.errors import SandboxUnavailable
+from lab.errors import LabError, SandboxUnavailable, Unavailable
 from lab.sandbox import probes
 
 if TYPE_CHECKING:
@@ -23,15 +23,25 @@ if TYPE_CHECKING:
 REMEMBERED = "sandbox.json"
 
 
-def run_first(
-    root: Path, config: Config, say: Callable[[str], None], run: Callable[[str], int]
-) -> int:
+Say = Callable[[str], None]
+
+READY = "ready"
+"""What the engine says when it answers; from then on its end is not a matter of choice."""
+
+
+def run_first(root: Path, config: Config, say: Say, run: Callable[[str, Say], int]) -> int:
     """Run the engine in the first kind of sandbox that works; return its exit code.
 
     `run` runs it in a kind that is named.  `say` is told, in one line, when it is not the usual
     kind.  Raises SandboxUnavailable with the reasons of all kinds if none works.
     """
     refused: list[Verdict] = []
+    said: list[str] = []
+
+    def note(line: str) -> None:
+        said.append(line)
+        say(line)
+
     for kind in ("namespaces", "vm"):
         verdict = _judge(kind, root, config)
         if verdict is None:
@@ -39,8 +49,10 @@ def run_first(
                 say(f"sandbox {kind}, since the others cannot be had: {_listed(refused)}")
             remember(root, kind, refused)
             try:
-                return run(kind)
-            except SandboxUnavailable as error:
+                return run(kind, note)
+            except (SandboxUnavailable, Unavailable) as error:
+                if READY in said:
+                    raise
                 verdict = _as_verdict(kind, error)
         refused.append(verdict)
     remember(root, None, refused)
@@ -89,7 +101,7 @@ def _judge(kind: str, root: Path, config: Config) -> Verdict | None:
     return None if verdict.works else verdict
 
 
-def _as_verdict(kind: str, error: SandboxUnavailable) -> Verdict:
+def _as_verdict(kind: str, error: LabError) -> Verdict:
     from lab.sandbox.doctor_report import Verdict, quote
 
     return Verdict(kind, quote(error.message), quote(error.hint) if error.hint else None)

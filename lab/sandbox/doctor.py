@@ -41,7 +41,15 @@ def examine(config: Config, version: str, root: Path | None = None) -> Report:
         doctor_sandboxes.namespaces(tried, verdicts[0], root),
         doctor_sandboxes.vm(parts, config.search_path),
     ]
-    info = doctor_engine.ask(config.socket if root == config.engine_root else root / "docker.sock")
+    info = doctor_engine.ask(_socket(config, root))
     if info is not None:
         sections.insert(1, doctor_sandboxes.running(info, platform.release()))
     return Report(version, config.sandbox, verdicts, sections, info)
+
+
+def _socket(config: Config, root: Path) -> Path:
+    """Return where the engine that people use listens: the lab's, or a Docker Engine of their own."""
+    own = config.docker_host.removeprefix("unix://")
+    if root != config.engine_root:
+        return root / "docker.sock"
+    return Path(own) if own.startswith("/") else config.socket

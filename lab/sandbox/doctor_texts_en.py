@@ -170,7 +170,8 @@ EN: dict[str, str] = {
     "why.shared_kernel": "a fault in the kernel would be a fault for all",
     "help.shared_kernel": "The sandbox vm has a kernel of its own: `lab start --sandbox vm`",
     "why.disk": "{need} would be comfortable",
-    "help.disk": "`docker system prune` frees what is not used; or set LAB_HOME to another disk.",
+    "help.disk": "`docker rm` and `docker rmi` free what is not used; or set LAB_HOME to another "
+    "disk.",
     "why.ram": "{need} would be comfortable",
     "help.ram": "End other programs, or give this place more memory.",
     "why.ram_vm": "a virtual machine needs {need}, and {free} can be used",

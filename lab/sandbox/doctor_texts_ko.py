@@ -172,7 +172,7 @@ KO: dict[str, str] = {
     "why.shared_kernel": "커널의 결함은 모두의 결함이 됩니다",
     "help.shared_kernel": "샌드박스 vm에는 자체 커널이 있습니다: `lab start --sandbox vm`",
     "why.disk": "{need} 정도면 넉넉합니다",
-    "help.disk": "`docker system prune`으로 쓰지 않는 것을 지우거나, LAB_HOME을 다른 디스크로 "
+    "help.disk": "`docker rm`과 `docker rmi`로 쓰지 않는 것을 지우거나, LAB_HOME을 다른 디스크로 "
     "정하십시오.",
     "why.ram": "{need} 정도면 넉넉합니다",
     "help.ram": "다른 프로그램을 끝내거나, 이 환경에 메모리를 더 주십시오.",
