@@ -126,11 +126,9 @@ def _add(image: Image, root: Node, parts: _Parts, member: Member, reader: TarRea
     if name == OPAQUE_NAME:
         parent.xattrs = {**parent.xattrs, _OPAQUE: b"y"}
     elif name.startswith(WHITEOUT_PREFIX):
-        hidden = name.removeprefix(WHITEOUT_PREFIX)
-        parent.children[hidden] = Node(stat.S_IFCHR, device=(0, 0))
+        _hide(parent, name.removeprefix(WHITEOUT_PREFIX))
     elif member.kind is Kind.HARDLINK:
-        target = safe_parts(member.link, "hardlink target")
-        parent.children[name] = _parent(root, target).children[target[-1]]
+        parent.children[name] = _linked(root, member)
     elif member.kind is Kind.FILE:
         parent.children[name] = _described(image.file(reader.data(), member.mode), member)
     elif member.kind is Kind.DIRECTORY:
@@ -143,6 +141,21 @@ def _add(image: Image, root: Node, parts: _Parts, member: Member, reader: TarRea
         permissions = 0o777 if member.kind is Kind.SYMLINK else member.mode
         node = Node(_TYPES[member.kind] | permissions, content=member.link, device=member.device)
         parent.children[name] = _described(node, member)
+
+
+def _hide(parent: Node, name: bytes) -> None:
+    """Say that a name is deleted from lower layers; what this layer itself has there stays."""
+    present = parent.children.setdefault(name, Node(stat.S_IFCHR))
+    if present.is_directory:
+        present.xattrs = {**present.xattrs, _OPAQUE: b"y"}
+
+
+def _linked(root: Node, member: Member) -> Node:
+    target = safe_parts(member.link, "hardlink target")
+    node = _parent(root, target).children.get(target[-1]) if target else None
+    if node is None or node.is_directory:
+        raise InvalidParameter(f"invalid hardlink target of {display(member.name)!r}")
+    return node
 
 
 def _parent(root: Node, parts: _Parts) -> Node:

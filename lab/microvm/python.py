@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -65,10 +66,17 @@ def read_interpreter() -> Interpreter:
 
 def library_files(interpreter: Interpreter) -> Iterator[tuple[str, Path]]:
     """Yield the standard library's files: the name below its folder, and the path."""
-    for path in sorted(interpreter.library.rglob("*")):
-        name = path.relative_to(interpreter.library).as_posix()
-        if not _NOT_IN_GUEST.match(name) and not _NEVER.fullmatch(name) and path.is_file():
-            yield name, path
+    for place, folders, names in os.walk(interpreter.library):
+        below = Path(place).relative_to(interpreter.library)
+        folders[:] = sorted(name for name in folders if not _is_left_out(f"{below / name}/"))
+        for name in sorted(names):
+            path = below / name
+            if not _is_left_out(str(path)) and (interpreter.library / path).is_file():
+                yield str(path), interpreter.library / path
+
+
+def _is_left_out(name: str) -> bool:
+    return bool(_NOT_IN_GUEST.match(name) or _NEVER.fullmatch(name))
 
 
 def distributions() -> dict[str, metadata.Distribution]:
