@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -97,8 +98,10 @@ def prepare_catalog(place: Place, catalog: Path, progress: Progress) -> bool:
 def _make_guest(parts: Parts, packages: Packages, made_of: str, progress: Progress) -> None:
     interpreter = python.read_interpreter()
     package = packages.kernel()
-    with tempfile.TemporaryDirectory(dir=parts.folder, prefix=".work-") as work:
-        scratch = Scratch(Path(work))
+    with (
+        tempfile.TemporaryDirectory(dir=parts.folder, prefix=".work-") as work,
+        closing(Scratch(Path(work))) as scratch,
+    ):
         report = _share(progress, "unpacking the kernel", _DOWNLOADED, _UNPACKED)
         unpacked = kernel.unpack(package, scratch, report)
         boot = unpacked.in_order(kernel.BOOT_MODULES)
@@ -114,7 +117,6 @@ def _make_guest(parts: Parts, packages: Packages, made_of: str, progress: Progre
                 # what was saved of a guest with another kernel must not go on with this disk
                 identity = hashlib.sha256(f"{made_of} {package.name}".encode()).digest()[:16]
                 system.write_system(file, identity, interpreter, others, spare, report)
-        scratch.close()
     _note(
         parts,
         "guest",
