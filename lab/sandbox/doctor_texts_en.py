@@ -23,8 +23,8 @@ EN: dict[str, str] = {
     "title.namespaces": "Sandbox namespaces: what your containers get",
     "intro.namespaces": "Measured in a throw-away sandbox with a throw-away container in it.",
     "title.vm": "Sandbox vm: what your containers get",
-    "intro.vm": "A small virtual machine with a kernel of its own; slower, and possible almost "
-    "anywhere.",
+    "intro.vm": "A microVM: a small virtual machine with a kernel of its own; slower, and "
+    "possible almost anywhere.",
     "title.running": "The engine that runs now",
     "intro.running": "What the engine itself says, as for `docker info`.",
     # --- what each line is about
@@ -174,16 +174,16 @@ EN: dict[str, str] = {
     "disk.",
     "why.ram": "{need} would be comfortable",
     "help.ram": "End other programs, or give this place more memory.",
-    "why.ram_vm": "a virtual machine needs {need}, and {free} can be used",
+    "why.ram_vm": "the microVM needs {need}, and {free} can be used",
     "why.no_docker": "there is no docker program on the PATH",
     "help.no_docker": "`lab setup` fetches one.",
     "why.no_qemu": "there is no QEMU for {machine}",
     "why.bad_qemu": "QEMU does not start: {refusal}",
-    "why.no_parts": "the parts of the virtual machine have not been made",
+    "why.no_parts": "the microVM's parts have not been made",
     "help.setup": "`lab setup` makes them.",
     "help.setup_qemu": "`lab setup` fetches one, or install the package {package}.",
     "why.tcg": "there is no usable /dev/kvm",
-    "why.no_vm_machine": "there is no virtual machine for processors of kind {machine}",
+    "why.no_vm_machine": "there is no microVM for processors of kind {machine}",
     "why.step": "{step}: {refusal}",
     "why.engine_limit": "the engine cannot set it here",
 }

@@ -23,7 +23,8 @@ KO: dict[str, str] = {
     "title.namespaces": "샌드박스 namespaces: 컨테이너가 받는 것",
     "intro.namespaces": "임시 샌드박스와 그 안의 임시 컨테이너에서 측정했습니다.",
     "title.vm": "샌드박스 vm: 컨테이너가 받는 것",
-    "intro.vm": "자체 커널을 가진 작은 가상 머신입니다. 느리지만 거의 어디서나 가능합니다.",
+    "intro.vm": "microVM, 곧 자체 커널을 가진 작은 가상 머신입니다. 느리지만 거의 어디서나 "
+    "가능합니다.",
     "title.running": "지금 실행 중인 엔진",
     "intro.running": "`docker info`처럼 엔진이 스스로 알려 준 내용입니다.",
     # --- what each line is about

@@ -155,9 +155,11 @@ def _inside(group: Path, unified: bool, action: Callable[[], None]) -> None:
 
 
 def _end_all(group: Path) -> None:
-    for pid in (group / "cgroup.procs").read_text().split():
-        with contextlib.suppress(OSError):
-            os.kill(int(pid), signal.SIGKILL)
+    for pid in map(int, (group / "cgroup.procs").read_text().split()):
+        # 0 stands for one of another pid namespace, and would mean ourselves to kill(2)
+        if pid > 0:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _write(path: Path, value: int, optional: bool = False) -> None:
