@@ -24,10 +24,12 @@ def connect(socket: str | None = None) -> docker.DockerClient:
     """
     config = Config.from_environ()
     settings = _settings(socket, config)
-    address = settings["base_url"]
+    address = str(settings["base_url"])
     try:
+        if address.startswith(_SCHEME):
+            _knock(address.removeprefix(_SCHEME))
         return docker.DockerClient(**settings)
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         own = address != config.docker_host
         advice = "start the lab with `lab start`" if own else "start that Docker Engine again"
         raise DockerException(f"no engine answers at {address}: {advice} ({error})") from error
@@ -82,7 +84,7 @@ def _settings(socket: str | None, config: Config) -> dict[str, object]:
 
 
 def _knock(path: str) -> None:
-    """Raise OSError if nobody listens: docker-py would wrap that beyond recognition."""
+    """Raise OSError if nobody listens: docker-py would wrap that, and leave its socket open."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_LIMIT)
         probe.connect(path)

@@ -93,12 +93,12 @@ def check_out(folder: Path) -> Path:
     return folder
 
 
-def start_lab(checkout: Path, home: Path, port: int) -> RunningLab:
+def start_lab(checkout: Path, home: Path, port: int, *options: str) -> RunningLab:
     """Start the lab in `home`; return when the address that it printed answers."""
     environ = {**os.environ, "LAB_HOME": str(home), "PYTHONPATH": str(checkout)}
     environ.pop("DOCKER_HOST", None)
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab.cli", "start", "--no-browser", "--port", str(port)],
+        [sys.executable, "-m", "lab.cli", "start", "--no-browser", "--port", str(port), *options],
         cwd=checkout,
         env=environ,
         stdout=subprocess.PIPE,
