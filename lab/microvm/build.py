@@ -90,7 +90,7 @@ def prepare_catalog(place: Place, catalog: Path, progress: Progress) -> bool:
             return False
         with replacing(parts.catalog) as (beside,), beside.open("wb") as file:
             report = _share(progress, "unpacking the images", 0.0, 1.0)
-            catalog_disk.write_catalog(file, catalog, report)
+            catalog_disk.write_catalog(file, bytes.fromhex(made_of)[:16], catalog, report)
         _note(parts, "catalog", made_of, [parts.catalog], catalog=index)
     return True
 

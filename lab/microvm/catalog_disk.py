@@ -68,9 +68,14 @@ def read_layers(catalog: Path) -> list[Layer]:
     return list(found.values())
 
 
-def write_catalog(file: BinaryIO, catalog: Path, report: Callable[[float], None]) -> None:
-    """Write the image.  Raises InvalidParameter, DigestMismatch if a layer is damaged."""
-    image = Image(file)
+def write_catalog(
+    file: BinaryIO, identity: bytes, catalog: Path, report: Callable[[float], None]
+) -> None:
+    """Write the image, named by `identity`.
+
+    Raises InvalidParameter, DigestMismatch if a layer is damaged.
+    """
+    image = Image(file, identity)
     shelf = image.root.children[b"layers"] = directory(0o711)
     layers = read_layers(catalog)
     total = sum(layer.blob.size for layer in layers) or 1

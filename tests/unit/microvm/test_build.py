@@ -224,7 +224,9 @@ def test_catalog_disk_follows_the_catalog(
     assert made(catalog)
     assert place.parts.has_catalog()
     assert not made(catalog)
+    identity = image_id(place.parts.catalog)
     assert made(write_catalog(tmp_path / "other", b"two"))
+    assert image_id(place.parts.catalog) != identity
     files = [node for name, node in read_image(place.parts.catalog).items() if "/fs/" in name]
     assert [node.content for node in files] == [b"two"]
     place.parts.catalog.write_bytes(b"")

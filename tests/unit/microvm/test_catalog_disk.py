@@ -89,7 +89,7 @@ def catalog(tmp_path: Path) -> Path:
 @pytest.fixture
 def disk(tmp_path: Path, catalog: Path) -> dict[str, Found]:
     with (tmp_path / "catalog.erofs").open("wb") as file:
-        write_catalog(file, catalog, lambda part: None)
+        write_catalog(file, bytes(16), catalog, lambda part: None)
     return read_image(tmp_path / "catalog.erofs")
 
 
@@ -148,7 +148,7 @@ def test_links_to_nothing_are_refused(tmp_path: Path, link: bytes) -> None:
     bad = (Member(b"bad", Kind.HARDLINK, link=link), b"")
     catalog = write_layout(tmp_path, [[*BASE, bad]])
     with pytest.raises(InvalidParameter, match="bad"), (tmp_path / "disk").open("wb") as file:
-        write_catalog(file, catalog, lambda part: None)
+        write_catalog(file, bytes(16), catalog, lambda part: None)
 
 
 def test_layers_are_what_the_unpacker_makes(
@@ -195,4 +195,4 @@ def test_damaged_layer_is_noticed(tmp_path: Path, catalog: Path) -> None:
     base, top = (catalog / "blobs/sha256" / each.blob.digest.hex for each in read_layers(catalog))
     base.write_bytes(top.read_bytes())
     with pytest.raises(DigestMismatch), (tmp_path / "disk").open("wb") as file:
-        write_catalog(file, catalog, lambda part: None)
+        write_catalog(file, bytes(16), catalog, lambda part: None)
