@@ -10,6 +10,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from lab.errors import LabError
 
@@ -27,7 +28,7 @@ class Forwards:
         self._monitor = monitor
         self._held: set[tuple[str, int, str]] = set()
 
-    def publish(self, address: str, port: int, protocol: str) -> str:
+    def publish(self, address: Any, port: Any, protocol: Any) -> str:
         """Lead a port of the host to the guest's; return why not in a few words, else nothing."""
         refusal = _malformed(address, port, protocol) or _try(address, port, protocol)
         if refusal:
@@ -42,7 +43,7 @@ class Forwards:
         self._held.add((address, port, protocol))
         return ""
 
-    def unpublish(self, address: str, port: int, protocol: str) -> str:
+    def unpublish(self, address: Any, port: Any, protocol: Any) -> str:
         """End what `publish` began; return why not, else nothing."""
         if (address, port, protocol) not in self._held:
             return "not published"
@@ -54,7 +55,7 @@ class Forwards:
         return "" if not complaint or "removed" in complaint else complaint
 
 
-def _malformed(address: str, port: int, protocol: str) -> str:
+def _malformed(address: Any, port: Any, protocol: Any) -> str:
     """The guest's words become a line of QEMU's monitor: nothing else may get into it."""
     try:
         ipaddress.IPv4Address(address)
