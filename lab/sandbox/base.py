@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import InvalidParameter, SandboxUnavailable
+from lab.errors import InvalidParameter
 
 KINDS = ("auto", "namespaces", "vm")
 
@@ -43,10 +43,9 @@ def run(kind: str, launch: Launch, say: Callable[[str], None]) -> int:
             lambda each, note: run(each, launch, note),
         )
     if kind == "vm":
-        raise SandboxUnavailable(
-            "the microVM sandbox is not part of this version",
-            hint="use --sandbox namespaces, or auto",
-        )
+        from lab.sandbox.vm.launcher import VmLauncher
+
+        return VmLauncher(launch, say).run()
     from lab.sandbox.launcher import Launcher
 
     return Launcher(launch, say).run()
