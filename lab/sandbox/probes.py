@@ -25,7 +25,7 @@ from lab.kernel.idmap import CONTAINER_IDS
 from lab.kernel.netlink import Netlink
 from lab.sandbox.ids import IdPlan, plan_ids
 
-LIMIT = 5.0
+LIMIT = 10.0
 """Seconds after which a trial is given up."""
 
 REQUIRED = ("user", "ids", "proc", "overlay", "network", "container", "veth", "mounts", "switch")
@@ -72,11 +72,12 @@ class Trial:
 class Extra:
     """Further steps, for a thorough trial.
 
-    `outside` run in the sandbox while it still has the host's network, `inside` in the container;
-    both get the addresses of the bridge and of the container.
+    `outside` run in the sandbox while it still has the host's network, `between` when it has left
+    that, `inside` in the container.
     """
 
     outside: dict[str, Action] = field(default_factory=dict)
+    between: dict[str, Action] = field(default_factory=dict)
     inside: dict[str, Action] = field(default_factory=dict)
 
 
@@ -162,6 +163,8 @@ def _in_sandbox(folder: Path, ids: IdPlan, extra: Extra, report: probe.Report) -
         steps.run(name, action)
     if not steps.run("network", make_network):
         return
+    for name, action in extra.between.items():
+        steps.run(name, action)
     # /proc/PID/uid_map belongs to the process's user only while it is dumpable
     syscalls.prctl(PR.SET_DUMPABLE, 1)
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import socket
+import time
 from pathlib import Path
 
 from lab.kernel import procfs
 from lab.sandbox import probes
 from lab.sandbox.probes_place import NAMESPACES, lowest_port, use_seccomp
 
-_TALK_LIMIT = 1.0
+_TALK_LIMIT, _TALK_PAUSE = 3.0, 0.05
 _PORT = 9
-_IP_RECVERR = 11
-"""Also tell of errors that may pass.  Source: ip(7)."""
 
 
 def try_thoroughly(root: Path) -> probes.Trial:
@@ -27,12 +24,12 @@ def try_thoroughly(root: Path) -> probes.Trial:
     outside = {name: procfs.namespace("self", name) for name in NAMESPACES if _exists(name)}
     extra = probes.Extra(
         outside={"ports": lowest_port},
+        between={"out": _find_route},
         inside={
             "own": lambda: [
                 name for name, number in outside.items() if procfs.namespace("self", name) != number
             ],
             "talk": _talk_to_bridge,
-            "out": _leave_by_bridge,
             "filter": use_seccomp,
         },
     )
@@ -44,23 +41,24 @@ def _exists(name: str) -> bool:
 
 
 def _talk_to_bridge() -> None:
-    """Reach the bridge: that nobody listens there is an answer too."""
-    with socket.socket() as trial:
-        trial.settimeout(_TALK_LIMIT)
-        try:
-            trial.connect((probes.BRIDGE_ADDRESS, _PORT))
-        except OSError as error:
-            if error.errno != errno.ECONNREFUSED:
-                raise
+    """Reach the bridge: that nobody listens there is an answer too.
+
+    The first packets may be lost, since a cable counts as plugged in a moment after it is.
+    """
+    end = time.monotonic() + _TALK_LIMIT
+    while True:
+        with socket.socket() as trial:
+            trial.settimeout(_TALK_PAUSE)
+            try:
+                return trial.connect((probes.BRIDGE_ADDRESS, _PORT))
+            except ConnectionRefusedError:
+                return None
+            except TimeoutError:
+                if time.monotonic() > end:
+                    raise
 
 
-def _leave_by_bridge() -> None:
-    """Send to an address outside (one that is for documentation only: RFC 5737)."""
+def _find_route() -> None:
+    """Look for a route to the outside (to an address for documentation: RFC 5737); sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        trial.settimeout(_TALK_LIMIT)
-        trial.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         trial.connect(("192.0.2.1", _PORT))
-        trial.send(b"")
-        # what routers refuse is told here
-        with contextlib.suppress(TimeoutError):
-            trial.recv(1)
