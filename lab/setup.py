@@ -29,6 +29,7 @@ def run(config: Config, say: Say) -> int:
     _prepare_catalog(config, say)
     if has_guest:
         _prepare_disks(config, say)
+        _prepare_snapshot(config, say)
     _prepare_exercises(config, say)
     say(f"The lab is ready ({time.monotonic() - started:.0f} s). Start it with: lab start")
     return 0
@@ -84,6 +85,18 @@ def _prepare_disks(config: Config, say: Say) -> None:
     place = build.Place(Parts(config.vm), config.cache, config.search_path)
     with _progress("microVM") as report:
         build.prepare_catalog(place, config.catalog, report)
+
+
+def _prepare_snapshot(config: Config, say: Say) -> None:
+    """Save a started guest, which later starts go on from; without it they take some seconds."""
+    from lab.sandbox.vm.engine_machine import prepare_snapshot
+
+    with _progress("microVM") as report:
+        report("looking at the saved guest", 0.0)
+        try:
+            prepare_snapshot(Parts(config.vm), config.search_path)
+        except LabError as error:
+            say(f"microVM: it will start slowly, since it could not be saved ({error.message})")
 
 
 def _prepare_exercises(config: Config, say: Say) -> None:

@@ -10,6 +10,7 @@ from lab import setup
 from lab.config import Config
 from lab.errors import Unavailable
 from lab.microvm import build
+from lab.sandbox.vm import engine_machine
 
 
 @pytest.fixture
@@ -22,6 +23,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         )
     monkeypatch.setattr(build, "prepare", lambda *_: bool(taken.append("guest")))
     monkeypatch.setattr(build, "prepare_catalog", lambda *_: bool(taken.append("disk")))
+    monkeypatch.setattr(engine_machine, "prepare_snapshot", lambda *_: bool(taken.append("saved")))
     return taken
 
 
@@ -35,7 +37,7 @@ def run(home: Path) -> list[str]:
 def test_images_come_between_guest_and_disk(tmp_path: Path, steps: list[str]) -> None:
     """Is the guest there before the images, which may be made in it, and their disk after them?"""
     run(tmp_path)
-    assert steps[:4] == ["cli", "guest", "catalog", "disk"]
+    assert steps == ["cli", "guest", "catalog", "disk", "saved", "exercises"]
 
 
 def test_lab_without_microvm_is_said_in_one_line(
@@ -51,3 +53,16 @@ def test_lab_without_microvm_is_said_in_one_line(
     assert "microVM: none (there is no apt-get here)" in said
     assert "disk" not in steps
     assert "catalog" in steps
+
+
+def test_guest_that_cannot_be_saved_is_no_failure(
+    tmp_path: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Does the set-up go on, and say so, where no started guest can be saved?"""
+
+    def fail(*_: object) -> None:
+        raise Unavailable("QEMU has ended")
+
+    monkeypatch.setattr(engine_machine, "prepare_snapshot", fail)
+    assert any("could not be saved (QEMU has ended)" in line for line in run(tmp_path))
+    assert steps[-1] == "exercises"
