@@ -7,7 +7,11 @@ home/                    $LAB_HOME, else $XDG_DATA_HOME/docker-learning-lab
   tools/bin/docker       the docker CLI, where the machine has none
   docker/                the lab's own DOCKER_CONFIG
   vm/                    what the microVM consists of, made by `lab setup`
+  releases/              exercises as learners get them, made by `lab setup`
   state/                 the learner's progress
+
+What `lab setup` makes may be elsewhere, made beforehand for everyone ($LAB_PREPARED, such as in a
+container image): what `home` lacks of it is taken from there.
 """
 
 from __future__ import annotations
@@ -34,7 +38,8 @@ class Config:
 
     `socket` is where its engine listens; `sandbox` the kind that it is to live in ($LAB_SANDBOX).
     `docker_host` is the address of a Docker Engine to be used in place of the lab's
-    ($LAB_DOCKER_HOST), empty for the lab's.
+    ($LAB_DOCKER_HOST), empty for the lab's.  `prepared` is the home of a set-up that was made for
+    everyone, None if there is none.
     """
 
     home: Path
@@ -43,6 +48,7 @@ class Config:
     user: str = ""
     sandbox: str = "auto"
     docker_host: str = ""
+    prepared: Path | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Config:
@@ -57,6 +63,7 @@ class Config:
             user=source.get("USER", ""),
             sandbox=source.get("LAB_SANDBOX") or "auto",
             docker_host=source.get("LAB_DOCKER_HOST", ""),
+            prepared=Path(source["LAB_PREPARED"]) if source.get("LAB_PREPARED") else None,
         )
 
     @property
@@ -65,7 +72,7 @@ class Config:
 
     @property
     def catalog(self) -> Path:
-        return self.home / "catalog"
+        return self._made("catalog")
 
     @property
     def cache(self) -> Path:
@@ -73,7 +80,7 @@ class Config:
 
     @property
     def tools(self) -> Path:
-        return self.home / "tools" / "bin"
+        return self._made("tools") / "bin"
 
     @property
     def docker_config(self) -> Path:
@@ -81,7 +88,11 @@ class Config:
 
     @property
     def vm(self) -> Path:
-        return self.home / "vm"
+        return self._made("vm")
+
+    @property
+    def releases(self) -> Path:
+        return self._made("releases")
 
     @property
     def state(self) -> Path:
@@ -91,6 +102,13 @@ class Config:
     def engine_host(self) -> str:
         """Where the engine that is used listens, as DOCKER_HOST names it."""
         return self.docker_host or f"unix://{self.socket}"
+
+    def _made(self, name: str) -> Path:
+        """Return the folder of what set-up makes: the user's own, unless only the prepared one is."""
+        own = self.home / name
+        if self.prepared is None or own.exists() or not (self.prepared / name).exists():
+            return own
+        return self.prepared / name
 
     def find_docker(self) -> str | None:
         """Return the docker CLI that the lab uses: the machine's, else the one in `tools`."""

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
-import lab
 from lab.client import check_docker_host, name_engine
 from lab.config import Config
-from lab.errors import NotFound
 from lab.jupyter import workspace
-
-FIRST_PAGE = "en/02_first_container.ipynb"
-
-DEFAULTS = {
-    # no question about news, and nothing fetched from the internet
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-}
-"""Settings of JupyterLab that differ from its own defaults, by plugin."""
+from lab.jupyter.settings import EXTENSION, notebooks, settings, write_defaults
 
 
 def run(config: Config, port: int | None, browser: bool) -> int:
@@ -34,7 +24,7 @@ def run(config: Config, port: int | None, browser: bool) -> int:
         os.environ["LAB_DOCKER_HOST"] = config.docker_host  # the extension reads it
     # settings of another JupyterLab of this user stay out, and ours out of there;
     # Jupyter reads this when it is imported
-    os.environ["JUPYTER_CONFIG_DIR"] = str(prepare_settings(config.home / "jupyter"))
+    os.environ["JUPYTER_CONFIG_DIR"] = str(write_defaults(config.home / "jupyter"))
     from jupyterlab.labapp import LabApp
 
     folder = workspace.prepare(config, notebooks())
@@ -46,38 +36,12 @@ def run(config: Config, port: int | None, browser: bool) -> int:
     return 0
 
 
-def prepare_settings(folder: Path) -> Path:
-    """Write the lab's defaults for JupyterLab below `folder`; what the learner chooses stays.
-
-    Source: jupyterlab_server, default_setting_overrides.json.
-    """
-    defaults = folder / "labconfig" / "default_setting_overrides.json"
-    defaults.parent.mkdir(parents=True, exist_ok=True)
-    defaults.write_text(json.dumps(DEFAULTS, indent=2), encoding="utf-8")
-    return folder
-
-
-def notebooks() -> Path:
-    """Return the folder of the lessons; NotFound."""
-    folder = Path(lab.__file__).resolve().parents[1] / "notebooks"
-    if not folder.is_dir():
-        raise NotFound(
-            f"no lessons at {folder}", hint="run the lab from its checkout, with `make lab`"
-        )
-    return folder
-
-
 def arguments(folder: Path, port: int | None, browser: bool) -> list[str]:
     """Return JupyterLab's command line."""
     options = {
+        **settings(folder),
         "ServerApp.ip": "127.0.0.1",
-        "ServerApp.root_dir": str(folder),
-        "ServerApp.jpserver_extensions": "lab.jupyter=True",
-        "ServerApp.log_level": "WARN",
-        # nbgrader wants its course below the server's root; exercises are opened by their path
-        "CourseDirectory.root": str(folder),
-        "LabApp.default_url": f"/lab/tree/{FIRST_PAGE}",
-        "LabApp.extension_manager": "readonly",
+        "ServerApp.jpserver_extensions": f"{EXTENSION}=True",
     }
     if port is not None:
         options["ServerApp.port"] = str(port)

@@ -36,7 +36,7 @@ def prepare(config: Config, notebooks: Path) -> Path:
     work = config.home / "work"
     work.mkdir(parents=True, exist_ok=True)
     shipped = _read(work / _SHIPPED)
-    for source, name in _offered(notebooks, config.home / "releases"):
+    for source, name in _offered(notebooks, config.releases):
         _deliver(source, work / name, shipped.get(name), shipped, name)
     _write(work / _SHIPPED, shipped)
     return work
@@ -57,7 +57,7 @@ def make_releases(config: Config, exercises: Path) -> list[str]:
 
 
 def _make_release(config: Config, course: Path, source: Path) -> bool:
-    target = config.home / "releases" / course.name / source.name
+    target = config.releases / course.name / source.name
     wanted = _fingerprint(course / "nbgrader_config.py", source)
     stamp = target.with_name(f".{target.name}.{_FINGERPRINT}")
     if target.is_dir() and stamp.exists() and stamp.read_text() == wanted:

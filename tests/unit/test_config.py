@@ -49,6 +49,21 @@ def test_the_docker_cli(tmp_path: Path) -> None:
         assert config.find_docker() == str(folder / "docker")
 
 
+def test_what_was_prepared_for_everyone(tmp_path: Path) -> None:
+    """Is what set-up makes taken from elsewhere, where the user has none, and nothing else?"""
+    environ = {"LAB_HOME": str(tmp_path / "own"), "LAB_PREPARED": str(tmp_path / "all")}
+    config = Config.from_environ(environ)
+    assert config.catalog == tmp_path / "own/catalog"
+    for name in ("catalog", "vm", "tools", "releases", "state", "engine"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+    made = (config.catalog, config.vm, config.tools.parent, config.releases)
+    assert {folder.parent.name for folder in made} == {"all"}
+    assert {config.state.parent.name, config.engine_root.parent.name} == {"own"}
+    (tmp_path / "own" / "vm").mkdir(parents=True)
+    assert config.vm == tmp_path / "own/vm"
+    assert config.catalog == tmp_path / "all/catalog"
+
+
 def test_engine_config_as_json() -> None:
     """Is what the launcher tells the daemon the same on the other side?"""
     for catalog in (Path("/c"), None):

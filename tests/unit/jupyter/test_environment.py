@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab.config import Config
 from lab.errors import NotFound
-from lab.jupyter import _jupyter_server_extension_points, environment, start
+from lab.jupyter import _jupyter_server_extension_points, environment, settings, start
 from lab.jupyter.extension import LabExtension, engine_command
 
 
@@ -81,21 +83,42 @@ def test_defaults_leave_the_learners_choices(tmp_path: Path) -> None:
     chosen = tmp_path / "lab" / "user-settings" / "theme"
     chosen.parent.mkdir(parents=True)
     chosen.write_text("dark")
-    start.prepare_settings(tmp_path)
-    start.prepare_settings(tmp_path)
+    settings.write_defaults(tmp_path)
+    settings.write_defaults(tmp_path)
     written = tmp_path / "labconfig" / "default_setting_overrides.json"
-    assert json.loads(written.read_text()) == start.DEFAULTS
+    assert json.loads(written.read_text()) == settings.DEFAULTS
     assert chosen.read_text() == "dark"
 
 
 def test_lessons_are_found_beside_the_program() -> None:
     """Is the folder that `lab start` shows the one with the first page in it?"""
-    assert (start.notebooks() / start.FIRST_PAGE).is_file()
+    assert (settings.notebooks() / settings.FIRST_PAGE).is_file()
 
 
 def test_missing_lessons_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without lessons, does the error say what to do?"""
     monkeypatch.setattr("lab.__file__", str(tmp_path / "lab" / "__init__.py"))
     with pytest.raises(NotFound) as missing:
-        start.notebooks()
+        settings.notebooks()
     assert "make lab" in missing.value.hint
+
+
+def test_server_that_others_start(tmp_path: Path) -> None:
+    """Does a server's configuration file prepare the folder, and load the extension?"""
+    found: defaultdict[str, dict[str, object]] = defaultdict(dict)
+    place = Config(home=tmp_path, socket=tmp_path / "s")
+
+    class Given:
+        ServerApp = SimpleNamespace()
+
+        def __getitem__(self, section: str) -> dict[str, object]:
+            return found[section]
+
+    settings.configure(Given(), place)
+    folder = tmp_path / "work"
+    assert (folder / settings.FIRST_PAGE).is_file()
+    assert found["ServerApp"]["root_dir"] == str(folder)
+    assert Given.ServerApp.jpserver_extensions == {"lab.jupyter": True}
+    words = start.arguments(folder, None, browser=True)
+    for section, options in found.items():
+        assert all(f"--{section}.{name}={value}" in words for name, value in options.items())
