@@ -58,6 +58,7 @@ def _make(sources: dict[str, bytes], identity: bytes, target: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".program-", delete=False) as file:
         try:
             _fill(Image(file, identity), sources)
+            os.fchmod(file.fileno(), 0o644)  # parts may be made by one user for others
             os.replace(file.name, target)
         except BaseException:
             os.unlink(file.name)
