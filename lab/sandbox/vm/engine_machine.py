@@ -20,9 +20,13 @@ _NEEDED = 300
 _MEMINFO = Path("/proc/meminfo")
 
 
-def accelerators() -> tuple[str, ...]:
-    """Return how the guest can be run here, the fastest first."""
-    return (TCG,) if kvm.refusal() else (KVM, TCG)
+def accelerators(saved: Path | None = None) -> tuple[str, ...]:
+    """Return how the guest can be run here, the best first.
+
+    What the guest that is saved in `saved` was run with has proved itself, so nothing is tried.
+    """
+    known = snapshot.accelerator_of(saved) if saved is not None else ""
+    return (TCG,) if known == TCG or kvm.refusal() else (KVM, TCG)
 
 
 def engine_machine(
@@ -63,14 +67,23 @@ def prepare_snapshot(parts: Parts, search_path: str) -> bool:
     parts.require()
     prepare_program(parts)
     nowhere = parts.folder / "none"
-    machine = engine_machine(parts, search_path, accelerators()[0], nowhere, nowhere)
-    if not snapshot.why_not(parts.snapshot, machine):
+    ways = [
+        engine_machine(parts, search_path, accelerator, nowhere, nowhere)
+        for accelerator in accelerators(parts.snapshot)
+    ]
+    if not all(snapshot.why_not(parts.snapshot, machine) for machine in ways):
         return False
     require_memory()
-    try:
-        snapshot.make(parts, machine)
-    except OSError as error:
-        raise LabError(f"the microVM cannot be saved: {error.strerror}") from None
+    for machine in ways:
+        try:
+            snapshot.make(parts, machine)
+        except OSError as error:
+            raise LabError(f"the microVM cannot be saved: {error.strerror}") from None
+        except Unavailable:
+            if machine is ways[-1]:
+                raise
+        else:
+            break
     return True
 
 

@@ -107,7 +107,7 @@ class VmLauncher:
         data = folder / "disk.ext4"
         disk.ensure_disk(data, self._search_path)
         ways: list[tuple[qemu.Machine, qemu.Saved | None]] = []
-        for accelerator in engine_machine.accelerators():
+        for accelerator in engine_machine.accelerators(self._parts.snapshot):
             machine = engine_machine.engine_machine(
                 self._parts, self._search_path, accelerator, data, run_folder / "console"
             )
@@ -139,7 +139,7 @@ class VmLauncher:
         self._forwards = Forwards(live.running.qmp.monitor)
         if saved is None:
             live.go_on()
-            live.wait_for("warm", snapshot.BOOT_LIMIT)
+            live.wait_for("warm", snapshot.boot_limit(machine))
         else:
             snapshot.resume(live, saved)
         live.mux.send(

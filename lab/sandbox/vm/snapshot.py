@@ -23,13 +23,13 @@ from lab.sandbox.vm.live import Live
 from lab.sandbox.vm.loop import Loop
 from lab.sandbox.vm.mux import Message
 from lab.sandbox.vm.parts import Parts, image_id
-from lab.sandbox.vm.qemu import KVM, Disk, Machine, Saved
+from lab.sandbox.vm.qemu import KVM, TCG, Disk, Machine, Saved
 
 FORMAT = 1
 """Raised whenever the devices or the kernel's options change."""
 
 RESUME_LIMIT = 5.0
-BOOT_LIMIT = 60.0
+_BOOT_LIMITS = {TCG: 120.0, KVM: 15.0}
 _SAVE_LIMIT = 60.0
 _DOWNTIME_MS = 60_000
 _SHARED = [{"capability": "x-ignore-shared", "state": True}]
@@ -49,9 +49,10 @@ def stamp_of(machine: Machine) -> Stamp:
         "initramfs": str(parts.initramfs.stat().st_size),
         "system": image_id(parts.system).hex(),
         "program": image_id(parts.program).hex(),
-        "catalog": ",".join(each.serial for each in machine.disks),
+        "disks": ",".join(each.serial for each in machine.disks),
         "images": image_id(parts.catalog).hex() if parts.has_catalog() else "",
         "QEMU": emulator,
+        "accelerator": machine.accelerator,
         "processor": _processor(machine.accelerator),
         "memory": str(machine.memory),
         "user": f"{os.getuid()}:{os.getgid()}",
@@ -65,11 +66,12 @@ def saved_in(folder: Path) -> Saved:
 
 def why_not(folder: Path, machine: Machine) -> str:
     """Return why the guest that is saved in `folder` cannot be used here, else nothing."""
+    known = _read_stamp(folder)
     try:
-        known = json.loads((folder / "stamp.json").read_bytes())
-        assert isinstance(known, dict)
         size = (folder / "memory").stat().st_size
-    except (OSError, ValueError, AssertionError):
+    except OSError:
+        size = -1
+    if not known or size < 0:
         return "there is no saved guest"
     if size != machine.memory << 20:
         return "the saved guest is damaged"
@@ -77,6 +79,16 @@ def why_not(folder: Path, machine: Machine) -> str:
         if known.get(name) != value:
             return f"the saved guest is of another {name}"
     return ""
+
+
+def accelerator_of(folder: Path) -> str:
+    """Return what the guest that is saved in `folder` was run with; nothing if there is none."""
+    return _read_stamp(folder).get("accelerator", "")
+
+
+def boot_limit(machine: Machine) -> float:
+    """Return how many seconds the guest has to start from the beginning."""
+    return _BOOT_LIMITS[machine.accelerator]
 
 
 def resume(live: Live, saved: Saved) -> None:
@@ -114,13 +126,21 @@ def make(parts: Parts, machine: Machine) -> None:
         _replace(work, parts.snapshot)
 
 
+def _read_stamp(folder: Path) -> Stamp:
+    try:
+        known = json.loads((folder / "stamp.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
 def _boot_and_save(machine: Machine, saved: Saved) -> None:
     said: list[str] = []
     loop = Loop()
     live = Live(loop, machine, lambda message: said.append(_text(message)))
     try:
         live.go_on()
-        live.wait_for("warm", BOOT_LIMIT)
+        live.wait_for("warm", boot_limit(machine))
         qmp = live.running.qmp
         qmp.execute("migrate-set-capabilities", capabilities=_SHARED)
         qmp.execute(
