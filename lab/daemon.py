@@ -21,7 +21,7 @@ import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -123,6 +123,8 @@ def wait_for_go(config: EngineConfig) -> EngineConfig:
     The message may name another `catalog`.  Exits if the engine is not wanted any more.
     """
     with socket.socket(fileno=os.dup(config.launcher_fd)) as launcher:
+        # patterns of all routes, which are kept once they have been compiled
+        make_app(cast(Engine, None))
         warm_up()
         channel.send(launcher, {"op": "warm"})
         received = channel.receive(launcher)
