@@ -121,7 +121,7 @@ def _qemu(parts: Parts, search_path: str) -> Finding:
     try:
         emulator = parts.emulator(search_path)
         architecture = ARCHITECTURES[platform.machine()]
-    except (Unavailable, KeyError):
+    except (Unavailable, KeyError, OSError):
         return Finding("qemu", Grade.ABSENT, None, *no_qemu())
     command = [emulator.program, *emulator.arguments]
     version = probes_machine.first_line([*command, "--version"], emulator.environ)

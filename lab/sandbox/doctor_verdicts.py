@@ -43,7 +43,7 @@ def judge_vm(parts: Parts, search_path: str) -> Verdict:
         return Verdict("vm", quote(wrong), Phrase("help.setup"))
     try:
         parts.emulator(search_path)
-    except Unavailable:
+    except (Unavailable, OSError):
         return Verdict("vm", *no_qemu())
     free = probes_machine.memory().free
     if free < VM_MEMORY:

@@ -105,7 +105,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
 
     Those that killed trials left are swept away too.
     """
-    while not root.is_dir():
+    while not os.path.isdir(root):
         root = root.parent
     for old in root.glob(".trial-*"):
         match = _NAME.fullmatch(old.name)

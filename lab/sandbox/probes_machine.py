@@ -38,7 +38,7 @@ def memory() -> Memory:
 
 def free_disk(folder: Path) -> int:
     """Return how many bytes this user can still write to the file system of `folder`."""
-    while not folder.is_dir():
+    while not os.path.isdir(folder):
         folder = folder.parent
     state = os.statvfs(folder)
     return state.f_bavail * state.f_frsize

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -41,13 +42,13 @@ def try_place(root: Path) -> dict[str, Step]:
     `proc` is mounting /proc in a new pid namespace, `overlay` on the file system of `root`,
     `bridge` and `veth` are virtual network devices.
     """
-    with scratch_folder(root) as folder:
-        outcome = _try(folder, CLONE.NEWUSER, write_own_id)
-        if outcome.worked or "user" in outcome.told:
-            return _steps(outcome)
-        # without a user namespace some may still be allowed, to root
-        alone = _try(folder, CLONE(0), None)
-    return {**_steps(alone), "user": Step(outcome.refusal)}
+    try:
+        with scratch_folder(root) as folder:
+            return _try_in(folder)
+    except OSError as error:
+        # nothing can be written there, so an overlay cannot be had; the rest needs no folder there
+        with scratch_folder(Path(tempfile.gettempdir())) as folder:
+            return {**_try_in(folder), "overlay": Step(probe.refusal_of(error))}
 
 
 def write_own_id(pid: int) -> None:
@@ -132,6 +133,15 @@ def _may_bind(port: int) -> bool:
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return True
+
+
+def _try_in(folder: Path) -> dict[str, Step]:
+    outcome = _try(folder, CLONE.NEWUSER, write_own_id)
+    if outcome.worked or "user" in outcome.told:
+        return _steps(outcome)
+    # without a user namespace some may still be allowed, to root
+    alone = _try(folder, CLONE(0), None)
+    return {**_steps(alone), "user": Step(outcome.refusal)}
 
 
 def _try(folder: Path, flags: CLONE, prepare: Callable[[int], None] | None) -> probe.Outcome:

@@ -155,6 +155,14 @@ def test_every_namespace_is_tried_alone(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@needs_namespaces
+def test_where_nothing_can_be_written() -> None:
+    """On a file system that takes no files, is only the overlay refused, and the rest tried?"""
+    steps = probes_place.try_place(Path("/proc"))
+    assert steps["overlay"].refusal
+    assert steps["user"].refusal == steps["net"].refusal == ""
+
+
 def test_a_seccomp_filter_is_loaded_in_a_child_only() -> None:
     """Is a filter proved by a refused call, and does this process stay free of it?"""
     assert probes_place.try_seccomp() == Step()
