@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.config import Config
 from lab.errors import LabError, SandboxUnavailable, Unavailable
+from lab.sandbox.foreground import make_root
 from lab.sandbox import probes
 
 if TYPE_CHECKING:

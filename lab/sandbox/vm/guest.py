@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from lab.errors import LabError
@@ -46,9 +47,12 @@ _LAST_WORDS = 3.0
 
 
 class Guest:
-    """Serves the host until the engine has ended.  `port` is the open port to it."""
+    """Serves the host until the engine has ended.  `port` is the open port to it.
 
-    def __init__(self, port: int, engine: Engine) -> None:
+    A guest without an engine serves until it is told to stop.
+    """
+
+    def __init__(self, port: int, engine: Engine | None) -> None:
         self._engine = engine
         self._loop = Loop()
         self._mux = Mux(
@@ -60,8 +64,11 @@ class Guest:
         self._questions = 0
         self._code: int | None = None
         self._went = False
-        self._loop.watch(engine.control, READ, self._on_engine)
-        self._watch_said()
+        if engine is not None:
+            self._loop.watch(engine.control, READ, partial(self._on_engine, engine))
+            self._watch_said(engine)
+        else:
+            self._mux.send({"op": "warm"})
         self._wake = _catch_children()
         self._loop.watch(self._wake, READ, self._on_children)
 
@@ -72,7 +79,8 @@ class Guest:
             self._loop.turn()
         _end_all()
         self._reap()
-        self._say_rest()
+        if self._engine is not None:
+            self._say_rest(self._engine)
         guest_mounts.unmount_data()
         self._mux.send({"op": "ended", "code": self._code})
         end = time.monotonic() + _LAST_WORDS
@@ -97,7 +105,9 @@ class Guest:
         try:
             guest_fresh.set_clock(float(message["time"]))
             guest_fresh.add_entropy(bytes.fromhex(message["entropy"]))
-            catalog = self._engine.mount(message.get("catalog"))
+            catalog = None
+            if self._engine is not None:
+                catalog = self._engine.mount(message.get("catalog"))
         except (LabError, OSError, LookupError, TypeError, ValueError) as error:
             self.say(f"lab: the guest cannot go on: {error}\n")
             self._stop()
@@ -108,20 +118,23 @@ class Guest:
         self._tell_engine({"op": "stop"})
 
     def _tell_engine(self, message: Message) -> None:
+        if self._engine is None:
+            self._code = 0 if message["op"] == "stop" else None
+            return
         with contextlib.suppress(OSError):
             channel.send(self._engine.control, message)
 
     def _on_host_gone(self) -> None:
         self._stop()
 
-    def _on_engine(self, _: int) -> None:
+    def _on_engine(self, engine: Engine, _: int) -> None:
         """Hear what the launcher has to say."""
         try:
-            received = channel.receive(self._engine.control)
+            received = channel.receive(engine.control)
         except (OSError, ValueError):
             received = None
         if received is None:
-            self._loop.forget(self._engine.control)
+            self._loop.forget(engine.control)
             return
         message, fds = received
         if fds and message.get("op") in ("publish", "unpublish"):
@@ -143,11 +156,11 @@ class Guest:
         with socket.socket(fileno=fd) as answer_to, contextlib.suppress(OSError):
             channel.send(answer_to, {"refusal": refusal})
 
-    def _on_said(self, _: int) -> None:
+    def _on_said(self, engine: Engine, _: int) -> None:
         """Pass on what the engine's processes have written to standard error."""
-        self._loop.forget(self._engine.said)
+        self._loop.forget(engine.said)
         try:
-            content = os.read(self._engine.said, READ_SIZE)
+            content = os.read(engine.said, READ_SIZE)
         except BlockingIOError:
             content = None
         if content:
@@ -155,14 +168,14 @@ class Guest:
         if content != b"":
             # a host that does not listen is not told more for a while
             pause = _PAUSE if self._mux.congested else 0.0
-            self._loop.after(pause, self._watch_said)
+            self._loop.after(pause, partial(self._watch_said, engine))
 
-    def _watch_said(self) -> None:
-        self._loop.watch(self._engine.said, READ, self._on_said)
+    def _watch_said(self, engine: Engine) -> None:
+        self._loop.watch(engine.said, READ, partial(self._on_said, engine))
 
-    def _say_rest(self) -> None:
+    def _say_rest(self, engine: Engine) -> None:
         with contextlib.suppress(BlockingIOError):
-            while content := os.read(self._engine.said, READ_SIZE):
+            while content := os.read(engine.said, READ_SIZE):
                 self.say(content.decode(errors="replace"))
 
     def _on_open(self, stream: Stream, target: Message) -> None:
@@ -200,7 +213,7 @@ class Guest:
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            if pid == self._engine.pid:
+            if self._engine is not None and pid == self._engine.pid:
                 self._code = code if code >= 0 else 128 - code
             elif pid in self._commands:
                 number, command = self._commands.pop(pid)
@@ -242,7 +255,8 @@ def _run() -> None:
     port = guest_devices.open_control()
     gc.collect()
     gc.freeze()
-    Guest(port, Engine.start(ids)).serve()
+    has_engine = options.get("lab.engine") != "no"
+    Guest(port, Engine.start(ids) if has_engine else None).serve()
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ class Live:
         machine.console.unlink(missing_ok=True)
         self.running = qemu.start(machine, tempfile.TemporaryFile())  # noqa: SIM115 - Running's
         self.ended = False
-        self._on_message = on_message
+        self.on_message = on_message
         self._awaited = ""
         self._closed = False
         loop.watch(self.running.pidfd, READ, self._on_process_end)
@@ -93,7 +93,7 @@ class Live:
         if self._awaited and message.get("op") == self._awaited:
             self._awaited = ""
         else:
-            self._on_message(message)
+            self.on_message(message)
 
     def _on_process_end(self, events: int) -> None:
         self.ended = True

@@ -98,6 +98,7 @@ class Machine:
     memory: int = 320
     cache: int = 64
     shared: Path | None = Path("/")
+    network: bool = True
     words: str = ""
     saving: Saved | None = None
     resuming: Saved | None = None
@@ -120,7 +121,7 @@ class Machine:
             *("-device", "virtio-serial-pci", "-chardev", f"socket,id=control,fd={control}"),
             *("-device", f"virtserialport,chardev=control,name={CONTROL_PORT}"),
             *self._storage(),
-            *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
+            *self._network(),
             *(("-incoming", "defer") if self.resuming else ()),
         ]
 
@@ -158,6 +159,11 @@ class Machine:
                 f"local,id=files,security_model=none,multidevs=remap,path={_quoted(self.shared)}"
             )
             yield from ("-device", f"virtio-9p-pci,fsdev=files,mount_tag={HOST_TAG}")
+
+    def _network(self) -> tuple[str, ...]:
+        if not self.network:
+            return ()
+        return ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=")
 
 
 class Running:

@@ -1,0 +1,87 @@
+"""What the tests of the microVM share: its parts, engines in it, commands that look into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from lab.sandbox import process
+from lab.sandbox.process import EngineProcess
+from lab.sandbox.vm.engine_machine import prepare_snapshot
+from lab.sandbox.vm.parts import Parts
+from tests.conftest import HOME
+from tests.vm.looking import Guest
+
+START_LIMIT = 150.0
+"""Seconds; a guest that starts from the beginning on a busy machine needs some."""
+
+Start = Callable[..., EngineProcess]
+
+
+@pytest.fixture(scope="session")
+def vm_home(catalog: Path) -> Path:
+    """A LAB_HOME with the microVM's parts, made by `lab setup`, and a saved guest of today."""
+    home = Path(os.environ.get("LAB_TEST_VM", HOME))
+    parts = Parts(home / "vm")
+    if parts.whats_wrong():
+        from lab.cli import main
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LAB_HOME", str(home))
+            assert main(["setup"]) == 0
+    if wrong := parts.whats_wrong():
+        pytest.skip(f"no microVM here: {wrong}")
+    prepare_snapshot(parts, os.environ["PATH"])
+    return home
+
+
+@pytest.fixture(scope="session")
+def start_vm(vm_home: Path, catalog: Path) -> Start:
+    """Starts an engine in a guest: `start_vm(root, socket)`."""
+
+    def start(root: Path, socket: Path) -> EngineProcess:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LAB_HOME", str(vm_home))
+            return process.start(root, socket, sandbox="vm", catalog=catalog, limit=START_LIMIT)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def engine(start_vm: Start, short_tmp: Path) -> Iterator[EngineProcess]:
+    """An engine in a guest for tests that leave nothing behind, with three images pulled."""
+    running = start_vm(short_tmp / "vm", short_tmp / "vm.sock")
+    client = docker.DockerClient(base_url=running.host)
+    for name in ("busybox", "nginx", "python"):
+        client.images.pull(name, "latest")
+    client.close()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def own_vm(
+    start_vm: Start, short_tmp: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[[], EngineProcess]]:
+    """A function that starts an engine of the test's own, again and again on the same folder."""
+    name = f"vm{abs(hash(request.node.nodeid)) % 10**8}"
+    started: list[EngineProcess] = []
+
+    def start() -> EngineProcess:
+        started.append(start_vm(short_tmp / name, short_tmp / f"{name}.sock"))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def guest(vm_home: Path) -> Iterator[Guest]:
+    """A guest without a learner's disk, to run commands in."""
+    with Guest(Parts(vm_home / "vm")) as running:
+        yield running
