@@ -22,7 +22,10 @@ def reset(root: Path) -> None:
         return
     lock = lock_root(root)
     try:
-        _in_namespace(root)
+        _delete_content(root, ignore_errors=True)
+        if any(path.name != "lock" for path in root.iterdir()):
+            # what is left belongs to ids that are not ours
+            _in_namespace(root)
     finally:
         os.close(lock)
     (root / "lock").unlink(missing_ok=True)
@@ -34,6 +37,16 @@ def remove(root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
+def _delete_content(root: Path, ignore_errors: bool = False) -> None:
+    for path in root.iterdir():
+        if path.name == "lock":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors)
+        else:
+            path.unlink()
+
+
 def _in_namespace(root: Path) -> None:
     ids = plan_ids()
     gate, go = os.pipe()
@@ -43,13 +56,7 @@ def _in_namespace(root: Path) -> None:
         try:
             os.close(go)
             os.read(gate, 1)
-            for path in root.iterdir():
-                if path.name == "lock":
-                    continue
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+            _delete_content(root)
             code = 0
         finally:
             os._exit(code)

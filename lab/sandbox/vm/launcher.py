@@ -125,12 +125,13 @@ class VmLauncher:
             try:
                 return self._try(machine, saved)
             except Unavailable as error:
+                reason = self._live.explained(error) if self._live else error
                 self._close_live()
                 if self._stopping:
                     raise _StoppedEarly from None
                 if number == len(ways):
-                    raise
-                self._note(f"{error.message.splitlines()[0]}; trying again from the beginning")
+                    raise reason from None
+                self._note(f"{reason.message.splitlines()[0]}; trying again from the beginning")
         raise AssertionError("there is always a way")
 
     def _try(self, machine: qemu.Machine, saved: qemu.Saved | None) -> Live:

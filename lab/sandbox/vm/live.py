@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import LabError, Unavailable
-from lab.sandbox.vm import qemu
+from lab.sandbox.vm import qemu, qmp
 from lab.sandbox.vm.loop import READ, Loop
 from lab.sandbox.vm.mux import HOST, Message, Mux
 
@@ -70,6 +70,12 @@ class Live:
     def why_ended(self) -> str:
         """Return how QEMU ended, and what the guest wrote last."""
         return f"{self.running.why_ended()}{self._last_words()}"
+
+    def explained(self, error: Unavailable) -> Unavailable:
+        """Return an error that came while the machine started, with what QEMU itself has said."""
+        if error.message != qmp.ENDED or self.running.process.poll() is None:
+            return error
+        return Unavailable(f"the virtual machine does not start: {self.why_ended()}", error.hint)
 
     def quit(self) -> None:
         """End QEMU after the guest has ended: orderly if it can be had soon."""

@@ -89,6 +89,10 @@ class MicroVm:
         try:
             live.go_on()
             live.wait_for("warm", snapshot.boot_limit(machine))
+        except Unavailable as error:
+            reason = live.explained(error)
+            vm.stop()
+            raise reason from None
         except BaseException:
             vm.stop()
             raise

@@ -15,6 +15,8 @@ from lab.errors import Unavailable
 LIMIT = 10.0
 """Seconds that QEMU has for an answer; most take a few milliseconds."""
 
+ENDED = "QEMU has ended"
+
 _POLL = 0.002
 _READ_SIZE = 65536
 
@@ -80,8 +82,8 @@ class Qmp:
         question = json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n"
         try:
             self._socket.sendall(question)
-        except OSError as error:
-            raise Unavailable(f"QEMU is gone: {error.strerror}") from None
+        except OSError:
+            raise Unavailable(ENDED) from None
         return self._receive("return", end)
 
     def _receive(self, member: str, end: float) -> Any:
@@ -103,7 +105,7 @@ class Qmp:
             except OSError:
                 content = b""
             if not content:
-                raise Unavailable("QEMU has ended")
+                raise Unavailable(ENDED)
             self._rest += content
         line, _, self._rest = self._rest.partition(b"\n")
         try:

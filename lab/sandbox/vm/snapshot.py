@@ -25,7 +25,7 @@ from lab.sandbox.vm.mux import Message
 from lab.sandbox.vm.parts import Parts, image_id
 from lab.sandbox.vm.qemu import KVM, TCG, Disk, Machine, Saved
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the devices or the kernel's options change."""
 
 RESUME_LIMIT = 5.0
@@ -150,7 +150,7 @@ def _boot_and_save(machine: Machine, saved: Saved) -> None:
         qmp.execute("migrate", uri=f"exec:cat > {_shell_word(saved.state)}")
         qmp.wait_migrated(_SAVE_LIMIT)
     except Unavailable as error:
-        raise Unavailable("\n".join([error.message, *said])) from None
+        raise Unavailable("\n".join([live.explained(error).message, *said])) from None
     finally:
         live.close()
         loop.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import Conflict, InvalidParameter, LabError, SandboxUnavailable
+from lab.errors import Conflict, InvalidParameter, LabError, Unavailable
 from lab.sandbox import base, foreground
 from lab.sandbox.base import Launch
 
@@ -90,11 +90,13 @@ def test_closed_standard_files() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-def test_kinds(tmp_path: Path) -> None:
-    """Are an unknown kind of sandbox, and one that is not there yet, refused with what to do?"""
-    launch = Launch(tmp_path, tmp_path / "s", None)
+def test_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are an unknown kind of sandbox, and one that is not set up, refused with what to do?"""
+    launch = Launch(tmp_path / "root", tmp_path / "s", None)
     with pytest.raises(InvalidParameter, match="choose one of auto, namespaces, vm"):
         base.run("cloud", launch, print)
-    with pytest.raises(SandboxUnavailable, match="microVM") as raised:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "nothing"))
+    with pytest.raises(Unavailable, match="parts have not been made") as raised:
         base.run("vm", launch, print)
-    assert "--sandbox namespaces" in raised.value.hint
+    assert raised.value.hint == "run: lab setup"
+    assert not (tmp_path / "s").exists()
