@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from lab.config import Config
 from lab.errors import LabError, SandboxUnavailable, Unavailable
-from lab.sandbox.foreground import make_root
 from lab.sandbox import probes
+from lab.sandbox.foreground import make_root
 
 if TYPE_CHECKING:
     from lab.sandbox.doctor_report import Verdict
@@ -34,8 +34,10 @@ def run_first(root: Path, config: Config, say: Say, run: Callable[[str, Say], in
     """Run the engine in the first kind of sandbox that works; return its exit code.
 
     `run` runs it in a kind that is named.  `say` is told, in one line, when it is not the usual
-    kind.  Raises SandboxUnavailable with the reasons of all kinds if none works.
+    kind.  Raises SandboxUnavailable with the reasons of all kinds if none works, and
+    InvalidParameter for a folder that no kind could use.
     """
+    root = make_root(root)
     refused: list[Verdict] = []
     said: list[str] = []
 

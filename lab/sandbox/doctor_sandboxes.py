@@ -16,10 +16,8 @@ from lab.sandbox.doctor_verdicts import VM_MEMORY, no_qemu, size
 from lab.sandbox.probes import Step
 from lab.sandbox.probes_cgroups import LIMITED, Controller
 from lab.sandbox.probes_place import NAMESPACES
-from lab.sandbox.vm.parts import Parts
-from lab.sandbox.vm.qemu import ARCHITECTURES
-
-_QEMU_LINE = "-accel tcg -nodefaults -display none -S -monitor stdio"
+from lab.sandbox.vm.parts import Emulator, Parts
+from lab.sandbox.vm.qemu import ARCHITECTURES, KVM, TCG
 
 
 def namespaces(tried: Tried, verdict: Verdict, root: Path) -> Section:
@@ -43,7 +41,8 @@ def namespaces(tried: Tried, verdict: Verdict, root: Path) -> Section:
 
 def vm(parts: Parts, search_path: str) -> Section:
     """Return what a virtual machine has here, as far as can be told without starting one."""
-    findings = [_qemu(parts, search_path), _parts(parts), _speed(), _room()]
+    emulator = _emulator(parts, search_path)
+    findings = [_qemu(emulator), _parts(parts), _speed(emulator), _room()]
     release = Phrase("seen.kernel_vm", {"release": platform.release()})
     findings.append(Finding("kernel", Grade.REAL, release))
     findings.append(Finding("guest", Grade.REAL, Phrase("seen.guest")))
@@ -117,22 +116,25 @@ def _shared_kernel() -> Finding:
     return Finding("kernel", Grade.LIMITED, release, why, help)
 
 
-def _qemu(parts: Parts, search_path: str) -> Finding:
-    try:
-        emulator = parts.emulator(search_path)
-        architecture = ARCHITECTURES[platform.machine()]
-    except (Unavailable, KeyError, OSError):
+def _qemu(emulator: Emulator | None) -> Finding:
+    if emulator is None:
         return Finding("qemu", Grade.ABSENT, None, *no_qemu())
-    command = [emulator.program, *emulator.arguments]
-    version = probes_machine.first_line([*command, "--version"], emulator.environ)
-    machine = ["-M", architecture.machine, *architecture.firmware, *_QEMU_LINE.split()]
-    started = probes_machine.first_line([*command, *machine], emulator.environ, "quit\n")
-    if refusal := version.refusal or started.refusal:
+    version = probes_machine.first_line(
+        [emulator.program, *emulator.arguments, "--version"], emulator.environ
+    )
+    if refusal := version.refusal or probes_machine.try_qemu(emulator, TCG).refusal:
         why = Phrase("why.bad_qemu", {"refusal": refusal})
         return Finding("qemu", Grade.ABSENT, None, why, no_qemu()[1])
     number = str(version.seen).partition("version ")[2].partition(" ")[0]
     values = {"version": number or version.seen, "path": emulator.program}
     return Finding("qemu", Grade.REAL, Phrase("seen.qemu", values))
+
+
+def _emulator(parts: Parts, search_path: str) -> Emulator | None:
+    try:
+        return parts.emulator(search_path) if platform.machine() in ARCHITECTURES else None
+    except (Unavailable, OSError):
+        return None
 
 
 def _parts(parts: Parts) -> Finding:
@@ -144,12 +146,15 @@ def _parts(parts: Parts) -> Finding:
     return Finding("parts", Grade.REAL, release)
 
 
-def _speed() -> Finding:
-    if not kvm.refusal():
+def _speed(emulator: Emulator | None) -> Finding:
+    refusal = kvm.refusal()
+    why = Phrase("why.tcg", {"refusal": refusal})
+    if not refusal and emulator is not None:
+        refusal = probes_machine.try_qemu(emulator, KVM).refusal
+        why = Phrase("why.kvm_qemu", {"refusal": refusal})
+    if not refusal:
         return Finding("speed", Grade.REAL, Phrase("seen.kvm_speed"))
-    return Finding(
-        "speed", Grade.LIMITED, Phrase("seen.tcg"), Phrase("why.tcg"), Phrase("help.kvm")
-    )
+    return Finding("speed", Grade.LIMITED, Phrase("seen.tcg"), why, Phrase("help.kvm"))
 
 
 def _room() -> Finding:

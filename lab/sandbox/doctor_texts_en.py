@@ -183,6 +183,7 @@ EN: dict[str, str] = {
     "help.setup": "`lab setup` makes them.",
     "help.setup_qemu": "`lab setup` fetches one, or install the package {package}.",
     "why.tcg": "there is no usable /dev/kvm",
+    "why.kvm_qemu": "QEMU cannot run a machine with /dev/kvm: {refusal}",
     "why.no_vm_machine": "there is no microVM for processors of kind {machine}",
     "why.step": "{step}: {refusal}",
     "why.engine_limit": "the engine cannot set it here",

@@ -186,6 +186,7 @@ KO: dict[str, str] = {
     "help.setup": "`lab setup`이 만듭니다.",
     "help.setup_qemu": "`lab setup`이 받아 옵니다. 또는 {package} 패키지를 설치하십시오.",
     "why.tcg": "쓸 수 있는 /dev/kvm이 없습니다",
+    "why.kvm_qemu": "QEMU가 /dev/kvm으로 컴퓨터를 실행하지 못합니다: {refusal}",
     "why.no_vm_machine": "{machine} 프로세서용 가상 머신이 없습니다",
     "why.step": "{step}: {refusal}",
     "why.engine_limit": "여기서는 엔진이 설정할 수 없습니다",

@@ -6,6 +6,7 @@ Source: proc(5); kernel documentation, cgroup-v1/memory.rst and admin-guide/cgro
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import NamedTuple
 from lab.kernel import procfs
 from lab.sandbox import cgroup_tree
 from lab.sandbox.probes import Step
+from lab.sandbox.vm.parts import Emulator
+from lab.sandbox.vm.qemu import ARCHITECTURES
 
 _PROGRAM_LIMIT = 10.0
 _NO_LIMIT = 1 << 60
@@ -63,10 +66,28 @@ def first_line(
         return Step(f"no answer within {_PROGRAM_LIMIT:g} seconds")
     except OSError as error:
         return Step(error.strerror or str(error))
-    lines = (done.stdout.strip() or done.stderr.strip()).splitlines() or [""]
     if done.returncode:
-        return Step(lines[0] or f"exit code {done.returncode}")
-    return Step(seen=lines[0])
+        return Step(_complaint(done))
+    return Step(seen=done.stdout.strip().partition("\n")[0])
+
+
+def try_qemu(emulator: Emulator, accelerator: str) -> Step:
+    """Start a machine that does nothing, and end it.  Raises KeyError for a foreign processor.
+
+    QEMU sets the machine's processor up before it waits: where /dev/kvm cannot do that, it ends.
+    """
+    kind = ARCHITECTURES[platform.machine()]
+    words = f"-accel {accelerator} -cpu max -m 64M -nodefaults -display none -S -monitor stdio"
+    command = [emulator.program, *emulator.arguments, "-M", kind.machine, *kind.firmware]
+    return first_line([*command, *words.split()], emulator.environ, "quit\n")
+
+
+def _complaint(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.strip().splitlines()
+    if lines:
+        return lines[0]
+    code = done.returncode
+    return f"ended by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _limits() -> list[tuple[int, int]]:
