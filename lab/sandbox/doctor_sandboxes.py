@@ -12,7 +12,7 @@ from lab.kernel import kvm
 from lab.sandbox import doctor_place, probes_machine
 from lab.sandbox.doctor_place import Tried
 from lab.sandbox.doctor_report import Finding, Grade, Phrase, Section, Verdict
-from lab.sandbox.doctor_verdicts import VM_MEMORY, no_qemu, size
+from lab.sandbox.doctor_verdicts import VM_LEAST, VM_MEMORY, no_qemu, size
 from lab.sandbox.probes import Step
 from lab.sandbox.probes_cgroups import LIMITED, Controller
 from lab.sandbox.probes_place import NAMESPACES
@@ -163,4 +163,5 @@ def _room() -> Finding:
     if found.free >= VM_MEMORY:
         return Finding("ram", Grade.REAL, seen)
     why = Phrase("why.ram_vm", {"need": size(VM_MEMORY), "free": size(found.free)})
-    return Finding("ram", Grade.ABSENT, seen, why, Phrase("help.ram"))
+    grade = Grade.LIMITED if found.free >= VM_LEAST else Grade.ABSENT
+    return Finding("ram", grade, seen, why, Phrase("help.ram"))

@@ -115,7 +115,7 @@ EN: dict[str, str] = {
     "seen.kvm_speed": "on the processor itself (KVM)",
     "seen.tcg": "emulated (TCG): programs run some ten times slower",
     "seen.guest": "all namespaces, control groups of version 2, overlay and network are the "
-    "guest's own; measured when it runs",
+    "guest's own (not measured from outside; the running engine tells its limits)",
     "seen.kind": "{kind}, Docker Engine API {api}",
     "seen.engine_limit": "the engine can set it (cgroup version {version})",
     # --- why not, and what would help
@@ -155,7 +155,7 @@ EN: dict[str, str] = {
     "why.unreachable": "{host} cannot be reached: {refusal}",
     "help.unreachable": "The lab works without: its own Hub has the official images.",
     "why.no_way_out": "a container has no route to the outside in this sandbox",
-    "help.no_way_out": "Fetch what a container needs outside of it, and hand it in: `docker cp`, "
+    "help.no_way_out": "Fetch what a container needs outside of it, and hand it in with `-v` or "
     "`COPY`.",
     "why.no_seccomp": "no filter can be loaded: {refusal}",
     "help.no_seccomp": "Install libseccomp2.",

@@ -115,8 +115,8 @@ KO: dict[str, str] = {
     "seen.parts": "Linux {release}용으로 만들어져 있습니다",
     "seen.kvm_speed": "프로세서에서 직접 실행됩니다 (KVM)",
     "seen.tcg": "에뮬레이션됩니다 (TCG). 프로그램이 열 배쯤 느립니다",
-    "seen.guest": "모든 네임스페이스, cgroup 버전 2, 오버레이, 네트워크를 게스트 스스로 가집니다. "
-    "실행 중일 때 측정합니다",
+    "seen.guest": "모든 네임스페이스, cgroup 버전 2, 오버레이, 네트워크를 게스트 스스로 가집니다 "
+    "(밖에서는 측정하지 않으며, 실행 중인 엔진이 제한을 알려 줍니다)",
     "seen.kind": "{kind}, Docker Engine API {api}",
     "seen.engine_limit": "엔진이 설정할 수 있습니다 (cgroup 버전 {version})",
     # --- why not, and what would help
@@ -159,7 +159,7 @@ KO: dict[str, str] = {
     "why.unreachable": "{host}에 연결할 수 없습니다: {refusal}",
     "help.unreachable": "없어도 실습할 수 있습니다. 실습 환경의 Hub에 공식 이미지가 있습니다.",
     "why.no_way_out": "이 샌드박스에서 컨테이너는 밖으로 나가는 경로가 없습니다",
-    "help.no_way_out": "필요한 파일은 밖에서 받아 `docker cp`나 `COPY`로 컨테이너에 넣으십시오.",
+    "help.no_way_out": "필요한 파일은 밖에서 받아 `-v`나 `COPY`로 컨테이너에 넣으십시오.",
     "why.no_seccomp": "필터를 걸 수 없습니다: {refusal}",
     "help.no_seccomp": "libseccomp2를 설치하십시오.",
     "why.binds": "커널이 폴더를 다른 ID로 보여 줄 수 없습니다: {refusal}",

@@ -16,8 +16,8 @@ from lab.sandbox.ids import parse_ranges
 from lab.sandbox.probes import Trial
 from lab.sandbox.vm.parts import Parts, emulator_name
 
-VM_MEMORY = 500 << 20
-"""Bytes that a virtual machine needs at most through a lesson."""
+VM_MEMORY, VM_LEAST = 500 << 20, 300 << 20
+"""Bytes that a virtual machine needs through a lesson, and to start at all."""
 
 QEMU_PACKAGES = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}
 
@@ -46,8 +46,8 @@ def judge_vm(parts: Parts, search_path: str) -> Verdict:
     except (Unavailable, OSError):
         return Verdict("vm", *no_qemu())
     free = probes_machine.memory().free
-    if free < VM_MEMORY:
-        values = {"need": size(VM_MEMORY), "free": size(free)}
+    if free < VM_LEAST:
+        values = {"need": size(VM_LEAST), "free": size(free)}
         return Verdict("vm", Phrase("why.ram_vm", values), Phrase("help.ram"))
     return Verdict("vm")
 

@@ -199,7 +199,7 @@ def test_a_virtual_machine_needs_memory(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(probes_machine, "memory", lambda: little)
     verdict = doctor_verdicts.judge_vm(parts, "")
     assert verdict.why is not None
-    assert verdict.why.text("en") == "the microVM needs 524 MB, and 209 MB can be used"
+    assert verdict.why.text("en") == "the microVM needs 314 MB, and 209 MB can be used"
     plenty = probes_machine.Memory(4 << 30, 3 << 30)
     monkeypatch.setattr(probes_machine, "memory", lambda: plenty)
     assert doctor_verdicts.judge_vm(parts, "").works
