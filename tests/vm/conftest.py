@@ -55,12 +55,15 @@ def start_vm(vm_home: Path, catalog: Path) -> Start:
 def engine(start_vm: Start, short_tmp: Path) -> Iterator[EngineProcess]:
     """An engine in a guest for tests that leave nothing behind, with three images pulled."""
     running = start_vm(short_tmp / "vm", short_tmp / "vm.sock")
-    client = docker.DockerClient(base_url=running.host)
-    for name in ("busybox", "nginx", "python"):
-        client.images.pull(name, "latest")
-    client.close()
-    yield running
-    assert running.stop() == 0
+    try:
+        client = docker.DockerClient(base_url=running.host)
+        for name in ("busybox", "debian", "nginx"):
+            client.images.pull(name, "latest")
+        client.close()
+        yield running
+    finally:
+        code = running.stop()
+    assert code == 0
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -15,15 +16,16 @@ from lab.sandbox.vm.loop import Loop
 from lab.sandbox.vm.mux import Message
 from lab.sandbox.vm.parts import Parts
 from lab.sandbox.vm.qemu import TCG
+from lab.sandbox.vm.stream import Stream
 
-PYTHON = f"python{os.sys.version_info[0]}.{os.sys.version_info[1]}"  # type: ignore[attr-defined]
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 _LIMIT = 150.0
 
 
 class Answer:
     """Receives a stream to its end."""
 
-    def __init__(self, stream: object) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.output = b""
         self.over = False
@@ -31,7 +33,7 @@ class Answer:
 
     def data(self, content: memoryview) -> None:
         self.output += content
-        self.stream.consumed(len(content))  # type: ignore[attr-defined]
+        self.stream.consumed(len(content))
 
     def finished(self) -> None:
         self.over = True
@@ -49,9 +51,7 @@ class Guest:
     def __init__(self, parts: Parts) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="lab-")
         console = Path(self._folder.name, "console")
-        machine = engine_machine.engine_machine(
-            parts, os.environ["PATH"], TCG, console, console
-        )
+        machine = engine_machine.engine_machine(parts, os.environ["PATH"], TCG, console, console)
         disks = tuple(each for each in machine.disks if not each.writable)
         machine = replace(machine, disks=disks)
         self.messages: list[Message] = []
@@ -83,7 +83,7 @@ class Guest:
     def run(self, *argv: str, limit: float = _LIMIT) -> tuple[int, str]:
         """Run a command to its end; return its exit code, and what it has written."""
         answer = self.start(*argv)
-        number = answer.stream.number  # type: ignore[attr-defined]
+        number = answer.stream.number
         end = time.monotonic() + limit
         while time.monotonic() < end:
             codes = [each["code"] for each in self.messages if each.get("stream") == number]

@@ -12,7 +12,7 @@ import docker
 from lab.sandbox.process import EngineProcess
 from tests.conftest import until
 from tests.vm.conftest import Start
-from tests.vm.looking import Guest
+from tests.vm.looking import PYTHON, Answer, Guest
 
 _PROCESSES = """
 import os
@@ -59,19 +59,18 @@ def test_engines_processes(guest: Guest) -> None:
 
 def test_commands(guest: Guest) -> None:
     """Are output and exit code of a command told, a missing one named, and a lost one killed?"""
-    assert guest.python("print('x' * 1000000)") == "x" * 1_000_000 + "\n"
+    many = guest.python("print('x' * 1000000)")
+    assert len(many) == 1_000_001 and set(many) == {"x", "\n"}
     code, said = guest.run("/nosuch/command", "word")
     assert code == 127 and "No such file" in said
-    left = guest.start("python3", "-c", "")
-    assert guest.run("/proc/self/exe", "-c", "import sys; print(1, file=sys.stderr); sys.exit(3)")
+    failing = "import sys; print(1, file=sys.stderr); sys.exit(3)"
+    assert guest.run(PYTHON, "-I", "-S", "-c", failing) == (3, "1\n")
     sleeper = "import time, pathlib; pathlib.Path('/tmp/up').touch(); time.sleep(1000)"
-    from tests.vm.looking import PYTHON
-
     left = guest.start(PYTHON, "-I", "-S", "-c", sleeper)
     exists = "import os; print(os.path.exists('/tmp/up'))"
     until(lambda: guest.python(exists) == "True\n", limit=60, what="it runs")
-    left.stream.reset()  # type: ignore[attr-defined]
-    number = left.stream.number  # type: ignore[attr-defined]
+    number = left.stream.number
+    left.stream.reset()
 
     def told() -> bool:
         guest.loop.turn(0.1)
@@ -83,10 +82,15 @@ def test_commands(guest: Guest) -> None:
 
 def test_what_is_no_target(guest: Guest) -> None:
     """Is a stream to nowhere refused, whatever it is called?"""
-    for target in ({"unix": "/nowhere"}, {"unix": 5}, {"exec": []}, {"exec": ["a", 1]}, {}):
+    targets: tuple[dict[str, object], ...] = (
+        {"unix": "/nowhere"},
+        {"unix": 5},
+        {"exec": []},
+        {"exec": ["a", 1]},
+        {},
+    )
+    for target in targets:
         stream = guest.live.mux.open(target)
-        from tests.vm.looking import Answer
-
         stream.receiver = answer = Answer(stream)
 
         def lost(answer: Answer = answer) -> bool:
@@ -103,10 +107,10 @@ def test_an_orderly_end(own_vm: Callable[[], EngineProcess], short_tmp: Path) ->
     client.images.pull("busybox", "latest")
     client.containers.run("busybox", "sleep 1000", detach=True)
     client.close()
+    assert engine.said() == ""
     started = time.monotonic()
     assert engine.stop() == 0
     assert time.monotonic() - started < 15
-    assert engine.said() == ""
     disk = next(Path(engine.socket).with_suffix("").glob("vm/disk.ext4"))
     with disk.open("rb") as file:
         file.seek(1024)

@@ -24,8 +24,10 @@ class Command:
     def __init__(self, loop: Loop, stream: Stream, argv: list[str]) -> None:
         self._loop = loop
         self._stream = stream
-        self._output, output_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._output, output_end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._output, False)
         self._events = 0
+        self._reaped = False
         try:
             self.pid = os.fork()
         except OSError:
@@ -54,19 +56,25 @@ class Command:
 
     def resumed(self) -> None:
         """Receiver: there may be room."""
-        self._watch()
+        if self._reaped:
+            self._take_rest()
+        else:
+            self._watch()
 
     def reaped(self) -> None:
-        """Take what is left of the output: what runs on in the background is not waited for."""
-        if self._output < 0:
-            return
-        while self._stream.room and self._read():
+        """The command has ended: what it has left running in the background is not waited for."""
+        self._reaped = True
+        self._take_rest()
+
+    def _take_rest(self) -> None:
+        while self._read():
             pass
-        if self._output >= 0:
-            self._finish()
+        self._watch()
 
     def _watch(self) -> None:
-        wanted = READ if self._stream.room and self._output >= 0 else 0
+        if self._output < 0:
+            return
+        wanted = READ if self._stream.room and not self._reaped else 0
         if wanted != self._events:
             self._loop.change(self._output, self._events, wanted, self._on_events)
             self._events = wanted
@@ -76,10 +84,15 @@ class Command:
         self._watch()
 
     def _read(self) -> bool:
-        """Pass some output on; return whether there may be more."""
+        """Pass some output on; return whether there may be more, and room for it."""
+        room = self._stream.room if self._output >= 0 else 0
+        if not room:
+            return False
         try:
-            content = os.read(self._output, min(READ_SIZE, self._stream.room))
+            content = os.read(self._output, min(READ_SIZE, room))
         except BlockingIOError:
+            if self._reaped:
+                self._finish()
             return False
         if content:
             self._stream.send(content)

@@ -1,0 +1,113 @@
+"""Ways in and out of the guest: published ports, localhost inside, the daemon's way out."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from tests.conftest import until
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def page(port: int) -> bytes:
+    """What the server answers, when it has started to listen."""
+    found: list[bytes] = []
+
+    def answers() -> bool:
+        # as with Docker's proxy, the port takes connections before there is a server
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            address = f"http://127.0.0.1:{port}/"
+            with urllib.request.urlopen(address, timeout=20) as answer:
+                found.append(answer.read())
+        return bool(found)
+
+    until(answers, limit=60, what="the server answers")
+    return found[0]
+
+
+def refuses(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1"])
+def test_published(client: docker.DockerClient, address: str) -> None:
+    """Is a published port served on the host while the container runs, and free afterwards?"""
+    port = free_port()
+    host = (address, port) if address else port
+    container = client.containers.run("nginx", ports={"80/tcp": host}, detach=True)
+    assert b"nginx" in page(port).lower()
+    container.stop(timeout=1)
+    until(lambda: refuses(port), what="the port is free again")
+    container.start()
+    assert b"nginx" in page(port).lower()
+
+
+def test_taken(client: docker.DockerClient) -> None:
+    """Is a port that the host has given to another refused in Docker's words, by both?"""
+    with socket.socket() as holder:
+        holder.bind(("0.0.0.0", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(docker.errors.APIError, match="address already in use"):
+            client.containers.run("nginx", ports={"80/tcp": port}, detach=True)
+    first = client.containers.run("nginx", ports={"80/tcp": port}, detach=True)
+    with pytest.raises(docker.errors.APIError, match="port is already allocated"):
+        client.containers.run("nginx", ports={"80/tcp": port}, detach=True)
+    first.remove(force=True)
+    client.containers.run("nginx", ports={"80/tcp": port}, detach=True)
+
+
+def test_localhost_inside(client: docker.DockerClient) -> None:
+    """Is a published port localhost for the daemon too, as for a registry that the lab runs?"""
+    port = free_port()
+    server = client.containers.run("nginx", ports={"80/tcp": port}, detach=True)
+    assert b"nginx" in page(port).lower()
+    with pytest.raises(docker.errors.APIError):
+        client.images.pull(f"localhost:{port}/mine", "latest")
+    assert b"GET /v2/" in server.logs()
+
+
+@pytest.fixture
+def called() -> Iterator[tuple[int, list[bytes]]]:
+    """A port of the host's loopback, and the beginnings of what comes there."""
+    heard: list[bytes] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(10)
+                heard.append(connection.recv(3))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield server.getsockname()[1], heard
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(10)
+
+
+def test_the_way_out(client: docker.DockerClient, called: tuple[int, list[bytes]]) -> None:
+    """Does the daemon in the guest reach registries outside of it, by TLS?"""
+    port, heard = called
+    # what QEMU's network shows of the host
+    with pytest.raises(docker.errors.APIError):
+        client.images.pull(f"10.0.2.2:{port}/some/image", "latest")
+    assert heard and heard[0][:2] == b"\x16\x03"
