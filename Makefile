@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test test-all lint bench clean
+.PHONY: help lab setup test test-all lint bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -33,6 +33,9 @@ lint: $(VENV)/.installed-dev ## style and types
 
 bench: $(VENV)/.installed-dev ## measure beside a Docker Engine, if this machine has one
 	@$(BIN)/python -m bench
+
+lock: ## choose the container image's Python packages anew
+	@PYTHON=$(PYTHON) bash binder/lock
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
