@@ -12,6 +12,8 @@ MARKS = {Grade.REAL: "+", Grade.LIMITED: "~", Grade.ABSENT: "-"}
 
 _COLOURS = {Grade.REAL: "32", Grade.LIMITED: "33", Grade.ABSENT: "31"}
 _NARROW, _WIDE = 60, 120
+_TEXT = 44
+"""Columns that sentences need beside the names; with fewer they go below."""
 
 
 def lines(report: Report, language: str, width: int, colours: bool) -> Iterator[str]:
@@ -61,16 +63,21 @@ class _Page:
 
     def _finding(self, finding: Finding) -> Iterator[str]:
         label = pad(self._say(finding.label), self._labels)
-        word = pad(self.word(finding.grade), self._grades)
-        start = f"{MARKS[finding.grade]} {label}  {word}  "
-        indent = " " * columns(start)
-        painted = self._paint(MARKS[finding.grade], finding.grade)
-        painted += f" {label}  {self._paint(word, finding.grade)}  "
+        word = self.word(finding.grade)
+        start = f"{self._paint(MARKS[finding.grade], finding.grade)} {label}  "
+        start += self._paint(word, finding.grade)
+        gap = " " * (self._grades - columns(word) + 2)
+        beside = self._labels + self._grades + 6
+        narrow = self._width - beside < _TEXT
+        indent = " " * (4 if narrow else beside)
         seen = finding.seen or finding.why
-        text = self._say(seen) if seen else ""
-        first, *rest = list(wrap(text, self._width, indent)) or [indent]
-        yield painted + first[len(indent) :]
-        yield from rest
+        lines = list(wrap(self._say(seen), self._width, indent)) if seen else []
+        if narrow or not lines:
+            yield start
+            yield from lines
+        else:
+            yield f"{start}{gap}{lines[0][beside:]}"
+            yield from lines[1:]
         why = finding.why if finding.seen else None
         yield from self._reasons(why, finding.help, indent)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from ..conftest import until
 from .jupyterlab import LIMIT
 from .running import RunningLab
 from .test_first_container import choose_theme
@@ -93,6 +94,8 @@ def test_korean_and_dark(page: Page, lab: RunningLab, screenshots: Path) -> None
         colour = meter.evaluate("(element) => getComputedStyle(element).backgroundColor")
         assert max(map(int, colour[colour.index("(") + 1 : -1].split(",")[:3])) < 90
         page.screenshot(path=screenshots / "meter-dark-ko.png")
+        # JupyterLab stores where its panels are a moment later
+        until(lambda: b"docker-lab" in lab.ask("lab/api/workspaces/meter-ko"), 20.0)
         page.reload()
         expect(meter.get_by_role("heading", level=1)).to_have_text(
             "여기서 무엇이 진짜인가", timeout=LIMIT
