@@ -134,6 +134,8 @@ def _become(argv: list[str], output: int) -> None:
         try:
             os.execvp(argv[0], argv)
         except FileNotFoundError:
+            if "/" in argv[0] or not os.path.exists(_BUSYBOX):
+                raise
             # a guest is small: most of its commands are this one program's
             os.execv(_BUSYBOX, ["busybox", *argv])
     except OSError as error:

@@ -92,6 +92,51 @@ def test_version_2(tmp_path: Path) -> None:
     assert (tmp_path / "user" / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
 
+@pytest.fixture
+def unified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Only a version 2 hierarchy, where all controllers are handed on; files are as made by hand."""
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
+    (tmp_path / "cgroup.subtree_control").write_text("cpu memory pids")
+    monkeypatch.setattr(procfs, "mounts", lambda: [cgroup(tmp_path, "rw", "cgroup2")])
+    monkeypatch.setattr(procfs, "cgroup_paths", lambda: {"": "/"})
+    make = Path.mkdir
+
+    def mkdir(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        make(path, mode, parents, exist_ok)
+        (path / "cgroup.controllers").write_text("cpu memory pids")
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    return tmp_path
+
+
+def test_the_sandboxs_own_group(unified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Does the first process get a group beside those of containers, and the owner all he needs?"""
+    given: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(os, "chown", lambda path, *ids: given.append((path.name, *ids)))
+    tree = cgroup_tree.create(1000, 100)
+    folder = Path(tree.hierarchies["unified"])
+    assert folder.parent == unified
+    assert (folder / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
+    assert given == [
+        (folder.name, 1000, 100),
+        ("cgroup.procs", 1000, 100),
+        ("cgroup.subtree_control", 1000, 100),
+        ("cgroup.threads", 1000, 100),
+    ]
+    tree.adopt(4321)
+    assert (folder / "engine" / "cgroup.procs").read_text() == "4321"
+    CgroupTree({"memory": "/nowhere"}).adopt(4321)
+
+
+def test_where_no_process_may_be_moved(unified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is a place where containers could not be started in groups done without, and left clean?"""
+    monkeypatch.setattr(cgroup_tree, "ENGINE", "cgroup.subtree_control/no-folder")
+    removed: list[Path] = []
+    monkeypatch.setattr(cgroup_tree, "remove_tree", removed.append)
+    assert cgroup_tree.create(0, 0) == CgroupTree({})
+    assert len(removed) == 1 and removed[0].parent == unified
+
+
 def test_nothing_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is a host without control groups no error?"""
     monkeypatch.setattr(procfs, "mounts", lambda: [])

@@ -59,6 +59,38 @@ def test_root_s_range() -> None:
         ids._root_range([IdRange(0, 65536)])
 
 
+@pytest.mark.parametrize(
+    ("plan", "sandbox", "container"),
+    [
+        (
+            IdPlan(0, 0, IdRange(5000, 65536), IdRange(5000, 65536), 1),
+            [[0, 0, 1], [1, 5000, 65536]],
+            [[0, 5000, 65536]],
+        ),
+        (
+            ids.guest_ids(1000, 1000),
+            [[0, 1000, 1], [1, ids.ROOT_RANGE_START, 65536]],
+            [[0, 1000, 1], [1, ids.ROOT_RANGE_START, 65535]],
+        ),
+    ],
+)
+def test_maps(
+    plan: IdPlan,
+    sandbox: list[list[int]],
+    container: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Are the sandbox and containers given the ids that files on disk have, seen from outside?"""
+    written: list[tuple[int, str, list[list[int]]]] = []
+    monkeypatch.setattr(ids, "_write_map", lambda *given: written.append(given))
+    plan.write(7)
+    assert written == [(7, "uid", sandbox), (7, "gid", sandbox)]
+    written.clear()
+    plan.write_containers(7)
+    assert written == [(7, "uid", container), (7, "gid", container)]
+    assert all(sum(row[2] for row in rows) == CONTAINER_IDS for _, _, rows in written)
+
+
 class TestUser:
     """What a normal user is told."""
 
