@@ -142,7 +142,7 @@ def test_a_socket_that_a_killed_engine_left(launch: Launch) -> None:
         (("--root", "/proc/lab"), "lab: cannot use /proc/lab for the engine's state"),
         (("--socket", "/proc/lab.sock"), "lab: cannot listen on /proc/lab.sock"),
         (("--socket", "/tmp/" + "x" * 120), "lab: socket path is longer than 107 bytes"),
-        (("--sandbox", "vm"), "lab: the microVM sandbox is not part of this version"),
+        (("--sandbox", "zoo"), "lab: unknown sandbox 'zoo': choose one of auto, namespaces, vm"),
     ],
 )
 def test_what_cannot_be(launch: Launch, words: tuple[str, ...], message: str) -> None:
