@@ -21,15 +21,15 @@ def wait_idle(page: Page) -> None:
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=LIMIT)
 
 
-def run_all(page: Page) -> None:
-    """Choose Run > Run All Cells, and wait until all have run."""
+def run_all(page: Page, limit: int = LIMIT) -> None:
+    """Choose Run > Run All Cells, and wait until all have run, up to `limit` milliseconds."""
     menu(page, "Run", "Run All Cells")
     last = code_cells(page).last.locator(".jp-InputPrompt").first
-    expect(last).to_contain_text("[", timeout=LIMIT)
+    expect(last).to_contain_text("[", timeout=limit)
     page.wait_for_function(
         """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]
                  .every((prompt) => /\\[\\d+\\]/.test(prompt.textContent))""",
-        timeout=LIMIT,
+        timeout=limit,
     )
     wait_idle(page)
 

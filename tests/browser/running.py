@@ -97,12 +97,23 @@ def start_lab(checkout: Path, home: Path, port: int, *options: str) -> RunningLa
     """Start the lab in `home`; return when the address that it printed answers."""
     environ = {**os.environ, "LAB_HOME": str(home), "PYTHONPATH": str(checkout)}
     environ.pop("DOCKER_HOST", None)
+    words = [
+        sys.executable,
+        "-m",
+        "lab.cli",
+        "start",
+        "--no-browser",
+        "--port",
+        str(port),
+        *options,
+    ]
+    return start_server(words, checkout, home, environ)
+
+
+def start_server(words: list[str], folder: Path, home: Path, environ: dict[str, str]) -> RunningLab:
+    """Start a program that has the lab in `home`; return when the address that it printed answers."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab.cli", "start", "--no-browser", "--port", str(port), *options],
-        cwd=checkout,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     running = RunningLab(process, _printed_address(process), home)
     until(running.listens, START_LIMIT, "the printed address answers")
@@ -126,4 +137,5 @@ def _printed_address(process: subprocess.Popen[bytes]) -> str:
         if not data:
             break
     process.kill()
+    process.communicate()
     raise AssertionError(f"lab start printed no address: {said.decode(errors='replace')}")
