@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from lab.errors import LabError, Unavailable
 from lab.kernel import kvm
+from lab.sandbox import probes_machine
 from lab.sandbox.vm import snapshot
 from lab.sandbox.vm.parts import Parts
 from lab.sandbox.vm.program import ensure_program
@@ -17,16 +17,17 @@ MEMORY = 320
 """MiB of the guest: what the engine and the containers of the lessons need, and some room."""
 
 _NEEDED = 300
-_MEMINFO = Path("/proc/meminfo")
 
 
-def accelerators(saved: Path | None = None) -> tuple[str, ...]:
+def accelerators(parts: Parts, search_path: str) -> tuple[str, ...]:
     """Return how the guest can be run here, the best first.
 
-    What the guest that is saved in `saved` was run with has proved itself, so nothing is tried.
+    What a saved guest was run with has proved itself, so nothing is tried.
     """
-    known = snapshot.accelerator_of(saved) if saved is not None else ""
-    return (TCG,) if known == TCG or kvm.refusal() else (KVM, TCG)
+    if snapshot.accelerator_of(parts.snapshot) == TCG or kvm.refusal():
+        return (TCG,)
+    refusal = probes_machine.try_qemu(parts.emulator(search_path), KVM).refusal
+    return (TCG,) if refusal else (KVM, TCG)
 
 
 def engine_machine(
@@ -69,7 +70,7 @@ def prepare_snapshot(parts: Parts, search_path: str) -> bool:
     nowhere = parts.folder / "none"
     ways = [
         engine_machine(parts, search_path, accelerator, nowhere, nowhere)
-        for accelerator in accelerators(parts.snapshot)
+        for accelerator in accelerators(parts, search_path)
     ]
     if not all(snapshot.why_not(parts.snapshot, machine) for machine in ways):
         return False
@@ -89,8 +90,7 @@ def prepare_snapshot(parts: Parts, search_path: str) -> bool:
 
 def require_memory() -> None:
     """Raise Unavailable if there is clearly too little memory for the machine."""
-    match = re.search(r"MemAvailable:\s*(\d+)", _MEMINFO.read_text())
-    available = int(match[1]) >> 10 if match else _NEEDED
+    available = probes_machine.memory().free >> 20
     if available < _NEEDED:
         raise Unavailable(
             f"the microVM needs {_NEEDED} MB of memory, and {available} MB are available",

@@ -107,16 +107,19 @@ class VmLauncher:
         data = folder / "disk.ext4"
         disk.ensure_disk(data, self._search_path)
         ways: list[tuple[qemu.Machine, qemu.Saved | None]] = []
-        for accelerator in engine_machine.accelerators(self._parts.snapshot):
+        reasons: set[str] = set()
+        for accelerator in engine_machine.accelerators(self._parts, self._search_path):
             machine = engine_machine.engine_machine(
                 self._parts, self._search_path, accelerator, data, run_folder / "console"
             )
             if reason := snapshot.why_not(self._parts.snapshot, machine):
-                self._note(f"{reason}, so the guest starts from the beginning")
+                reasons.add(reason)
             else:
                 saved = snapshot.saved_in(self._parts.snapshot)
                 ways.append((qemu.resumed(machine, saved), saved))
             ways.append((machine, None))
+        if ways[0][1] is None:
+            self._note(f"{reasons.pop()}, so the guest starts from the beginning")
         return ways
 
     def _start(self, ways: list[tuple[qemu.Machine, qemu.Saved | None]]) -> Live:

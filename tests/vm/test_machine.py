@@ -1,0 +1,60 @@
+"""The second machine, which a lesson looks into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.config import Config
+from lab.errors import Unavailable
+from lab.sandbox.vm.machine import MicroVm
+
+
+@pytest.fixture(scope="module")
+def vm(vm_home: Path) -> Iterator[MicroVm]:
+    with MicroVm.boot(config=Config.from_environ({"LAB_HOME": str(vm_home)})) as running:
+        yield running
+
+
+def test_a_machine_of_its_own(vm: MicroVm) -> None:
+    """Has it a kernel and processes of its own, and is it one process on the host?"""
+    assert 0 < vm.seconds < 60
+    kernel = vm.run(["cat", "/proc/version"])
+    assert kernel.code == 0
+    assert kernel.output != Path("/proc/version").read_text()
+    assert "lab.sandbox.vm.guest" in vm.run(["cat", "/proc/1/cmdline"]).output
+    assert vm.memory_used() > 50 << 20
+    assert b"qemu" in Path(f"/proc/{vm.pid}/cmdline").read_bytes()
+
+
+def test_commands_tell_their_exit_code(vm: MicroVm) -> None:
+    """Are output and exit code a command's own, one after the other?"""
+    assert (vm.run(["sh", "-c", "echo out; echo err >&2; exit 3"]).code) == 3
+    assert vm.run(["echo", "again"]).output == "again\n"
+    assert vm.run(["no-such-command"]).code == 127
+
+
+def test_a_command_that_does_not_end(vm: MicroVm) -> None:
+    """Is it given up after its limit, and does the machine go on?"""
+    with pytest.raises(Unavailable, match="did not end within"):
+        vm.run(["sleep", "1000"], limit=0.5)
+    assert vm.run(["echo", "still"]).output == "still\n"
+
+
+def test_nothing_of_the_host_is_in_it(vm: MicroVm) -> None:
+    """Are the host's files and network out of its reach?"""
+    assert vm.run(["ls", "/host"]).output == ""
+    assert vm.run(["ls", "/sys/class/net"]).output.split() == ["lo"]
+
+
+def test_stopped(vm_home: Path) -> None:
+    """After it was stopped, is nothing left, the console's text known, and running told to be over?"""
+    vm = MicroVm.boot(config=Config.from_environ({"LAB_HOME": str(vm_home)}))
+    vm.stop()
+    vm.stop()
+    assert not vm.is_running and not Path(f"/proc/{vm.pid}").exists()
+    assert "Power down" in vm.console() or vm.console() == ""
+    with pytest.raises(Unavailable, match="does not run any more"):
+        vm.run(["true"])
