@@ -116,7 +116,8 @@ def _make_guest(parts: Parts, packages: Packages, made_of: str, progress: Progre
                 spare = partial(packages.library, folder=Path(work))
                 # what was saved of a guest with another kernel must not go on with this disk
                 identity = hashlib.sha256(f"{made_of} {package.name}".encode()).digest()[:16]
-                system.write_system(file, identity, interpreter, others, spare, report)
+                program = initramfs.busybox_of(busybox)
+                system.write_system(file, identity, interpreter, others, program, spare, report)
     _note(
         parts,
         "guest",

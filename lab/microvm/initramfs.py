@@ -14,7 +14,6 @@ from pathlib import Path
 from lab.catalog.deb import files_of
 from lab.catalog.tree import pieces
 from lab.errors import InvalidParameter
-from lab.image.tar_reader import TarReader
 from lab.microvm.kernel import Module
 
 _SCRIPT = """\
@@ -62,7 +61,7 @@ def write_initramfs(
             file.writelines(_entry(folder, stat.S_IFDIR | 0o755, b""))
         # without it nothing that the script says would be seen
         file.writelines(_entry("dev/console", stat.S_IFCHR | 0o600, b"", device=(5, 1)))
-        file.writelines(_entry("bin/busybox", stat.S_IFREG | 0o755, _busybox(files_of(busybox))))
+        file.writelines(_entry("bin/busybox", stat.S_IFREG | 0o755, busybox_of(busybox)))
         for number, module in enumerate(modules):
             content = b"".join(pieces(module.content))
             name = f"modules/{number:02}-{module.name}.ko"
@@ -81,8 +80,9 @@ def _entry(
     yield content + bytes(-len(content) % 4)
 
 
-def _busybox(reader: TarReader) -> bytes:
-    for member in reader:
+def busybox_of(package: Path) -> bytes:
+    """Return the program of the package busybox-static."""
+    for member in (reader := files_of(package)):
         if member.name.removeprefix(b"./") in (b"bin/busybox", b"usr/bin/busybox"):
             return b"".join(reader.data())
     raise InvalidParameter("the package busybox-static holds no busybox")

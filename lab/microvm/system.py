@@ -53,6 +53,13 @@ _BY_NAME = ("libseccomp.so.2",)
 Spare = Callable[[str], Path]
 """Gives a library, by its name, that the machine does not have itself."""
 
+_COMMANDS = (
+    *("cat", "date", "df", "dmesg", "echo", "env", "false", "free", "grep", "head", "hostname"),
+    *("id", "ip", "kill", "ls", "lsmod", "mount", "ping", "ps", "pwd", "sh", "sleep", "sort"),
+    *("stat", "tail", "top", "true", "uname", "uptime", "wc", "wget", "which"),
+)
+"""What people type who look into the guest; the engine needs none of it."""
+
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -71,15 +78,17 @@ def write_system(
     identity: bytes,
     interpreter: Interpreter,
     modules: Sequence[Module],
+    busybox: bytes,
     spare: Spare,
     report: Callable[[float], None],
 ) -> None:
     """Write the image, named by `identity`.
 
-    `modules` are those that the initramfs does not load, in their order.
+    `modules` are those that the initramfs does not load, in their order; `busybox` is a program.
     """
     builder = _Builder(Image(file, identity), interpreter, spare)
     builder.furnish(modules)
+    builder.add_commands(busybox)
     builder.add_python(report)
     builder.add_libraries()
     builder.image.finish()
@@ -107,6 +116,11 @@ class _Builder:
         for number, module in enumerate(modules):
             content = self.image.file(pieces(module.content))
             put(self.image.root, f"{MODULES}/{number:02}-{module.name}.ko", content)
+
+    def add_commands(self, busybox: bytes) -> None:
+        put(self.image.root, "usr/bin/busybox", self.image.file([busybox], 0o755))
+        for name in _COMMANDS:
+            put(self.image.root, f"usr/bin/{name}", symlink("busybox"))
 
     def add_python(self, report: Callable[[float], None]) -> None:
         program = self._interpreter.guest_program
