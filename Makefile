@@ -35,7 +35,7 @@ bench: $(VENV)/.installed-dev ## measure beside a Docker Engine, if this machine
 	@$(BIN)/python -m bench
 
 lock: ## choose the container image's Python packages anew
-	@PYTHON=$(PYTHON) bash binder/lock
+	@bash binder/lock
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.jupyter.settings import write_defaults
+
 from ..deploy import rules
 from .running import ROOT, RunningLab, start_server
 
@@ -42,7 +44,7 @@ class Place:
         # a guest is saved for one user only
         ignored = shutil.ignore_patterns("snapshot", ".*")
         shutil.copytree(parts, self.prepared / "vm", ignore=ignored)
-        (self.folder / "jupyter").mkdir()
+        write_defaults(self.folder / "jupyter")
         shutil.copy(ROOT / "binder" / "jupyter_server_config.py", self.folder / "jupyter")
         for path in (self.folder, *self.folder.rglob("*")):
             os.chown(path, rules.UID, rules.UID, follow_symlinks=False)

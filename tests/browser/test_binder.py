@@ -74,6 +74,7 @@ def test_lesson_to_its_end(page: Page, lab: RunningLab, screenshots: Path) -> No
     """Does the printed address show the first lesson, does it run, and within Binder's memory?"""
     open_notebook(page, lab.url)
     expect(page.locator(".jp-Notebook h1").first).to_contain_text("Your first container")
+    expect(page.get_by_text("official Jupyter news")).to_have_count(0)
     run_all(page, RUN_LIMIT)
     expect(page.locator(ERRORS)).to_have_count(0)
     expect(code_cells(page).last).to_contain_text("CONTAINER ID")
