@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lab import __version__
 from lab.config import Config, check_socket_path
@@ -40,17 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     setup = commands.add_parser("setup", help="prepare everything that the lab needs, once")
     setup.set_defaults(run=_setup)
 
-    start = commands.add_parser("start", help="open JupyterLab with the lab in it")
-    start.add_argument("--port", type=int, help="port of JupyterLab (default: a free one)")
-    start.add_argument("--no-browser", action="store_true", help="only print the address")
-    start.add_argument(
-        "--docker-host",
-        metavar="ADDRESS",
-        help="use a Docker Engine of your own, such as unix:///var/run/docker.sock",
-    )
-    _add_sandbox(start)
-    start.set_defaults(run=_start)
-
+    _add_start(commands)
     engine = commands.add_parser("engine", help="run the engine alone, in the foreground")
     engine.add_argument("--socket", type=Path, help="where to listen for the Docker API")
     engine.add_argument("--root", type=Path, help="folder of the engine's state")
@@ -67,6 +58,28 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--root", type=Path, help="folder of the engine's state")
     doctor.set_defaults(run=_doctor)
 
+    _add_hub(commands)
+
+    reset = commands.add_parser("reset", help="forget all images and containers; keep progress")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.set_defaults(run=_reset)
+    return parser
+
+
+def _add_start(commands: Any) -> None:
+    start = commands.add_parser("start", help="open JupyterLab with the lab in it")
+    start.add_argument("--port", type=int, help="port of JupyterLab (default: a free one)")
+    start.add_argument("--no-browser", action="store_true", help="only print the address")
+    start.add_argument(
+        "--docker-host",
+        metavar="ADDRESS",
+        help="use a Docker Engine of your own, such as unix:///var/run/docker.sock",
+    )
+    _add_sandbox(start)
+    start.set_defaults(run=_start)
+
+
+def _add_hub(commands: Any) -> None:
     hub = commands.add_parser("hub", help="the lab's own Docker Hub")
     hub_commands = hub.add_subparsers(required=True, metavar="COMMAND")
     add_user = hub_commands.add_parser("add-user", help="make an account")
@@ -74,11 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     add_user.add_argument("--password-stdin", action="store_true")
     add_user.add_argument("--root", type=Path, help="folder of the engine's state")
     add_user.set_defaults(run=_add_user)
-
-    reset = commands.add_parser("reset", help="forget all images and containers; keep progress")
-    reset.add_argument("--yes", action="store_true", help="do not ask")
-    reset.set_defaults(run=_reset)
-    return parser
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lab.catalog.stamp import is_complete
 from lab.sandbox import process, reset
@@ -19,6 +20,11 @@ from lab.sandbox.process import EngineProcess
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".lab-test"
 """LAB_HOME of the tests: nothing of the user's own lab is touched."""
+
+
+# the machine may be busy: slowness is no failure here
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,16 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from lab.kernel.idmap import IdMap
 
 from .fake import FakeBackend
 from .helpers import Build
-
-# the machine may be busy: slowness is no failure here
-settings.register_profile("calm", deadline=None)
-settings.load_profile("calm")
 
 
 @pytest.fixture

@@ -5,11 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import settings
-
-# the machine may be busy: slowness is no failure here
-settings.register_profile("calm", deadline=None)
-settings.load_profile("calm")
 
 
 @pytest.fixture(autouse=True)

@@ -5,15 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from lab.database import Database
 from lab.image.blobs import BlobStore
 from lab.image.store import ImageStore
-
-# the machine may be busy: slowness is no failure here
-settings.register_profile("calm", deadline=None)
-settings.load_profile("calm")
 
 
 @pytest.fixture

@@ -69,6 +69,8 @@ def listens(host: str, port: int) -> bool:
         socket.create_connection((host, port), LIMIT).close()
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:
+        pass  # accepted, and ended at once since nobody is behind the relay
     return True
 
 
