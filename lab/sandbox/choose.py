@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lab.config import Config
 from lab.errors import SandboxUnavailable
 from lab.sandbox import probes
+from lab.sandbox.foreground import make_root
 
 if TYPE_CHECKING:
     from lab.sandbox.doctor_report import Verdict
@@ -31,6 +32,8 @@ def run_first(
     `run` runs it in a kind that is named.  `say` is told, in one line, when it is not the usual
     kind.  Raises SandboxUnavailable with the reasons of all kinds if none works.
     """
+    # a folder that cannot be used is no reason against any kind
+    make_root(root)
     refused: list[Verdict] = []
     for kind in ("namespaces", "vm"):
         verdict = _judge(kind, root, config)
