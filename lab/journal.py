@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lab.database import Database
@@ -51,7 +52,8 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._untold: list[Entry] | None = None
         self._listeners: list[Listener] = []
         database.define(_SCHEMA)
         rows = database.query("SELECT MAX(at_ns) AS latest FROM journal")
@@ -71,9 +73,35 @@ class Journal:
                 (at_ns, type, action, actor, json.dumps(attributes)),
             )
             entry = Entry(seq, at_ns, type, action, actor, attributes)
+            if self._untold is None:
+                self._tell([entry])
+            else:
+                self._untold.append(entry)
+        return entry
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Store the entries of the block, and the records they tell of, together or not at all.
+
+        So the journal and the records agree whenever the engine ends.  Listeners are told at the
+        end of the block.
+        """
+        with self._lock:
+            if self._untold is not None:
+                yield
+                return
+            entries = self._untold = []
+            try:
+                with self._database.transaction():
+                    yield
+            finally:
+                self._untold = None
+            self._tell(entries)
+
+    def _tell(self, entries: list[Entry]) -> None:
+        for entry in entries:
             for listener in self._listeners:
                 listener(entry)
-        return entry
 
     def subscribe(self, listener: Listener) -> int:
         """Call `listener` for every later entry; return the last entry's number.

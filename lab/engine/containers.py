@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -154,9 +154,9 @@ class Containers:
             container = self._wrap(record)
             container.folder.mkdir(parents=True)
             undo.callback(shutil.rmtree, container.folder, True)
-            undo.callback(self._table.delete, container_id)
-            self._table.save(record)
-            self.log_event(container, "create")
+            with self.together():
+                self._table.save(record)
+                self.log_event(container, "create")
             undo.pop_all()
         self._by_id[container_id] = container
         return container
@@ -191,16 +191,19 @@ class Containers:
         self._check_free(wanted)
         container.record.name = wanted
         try:
-            self.save(container)
+            with self.together():
+                self.save(container)
+                self.log_event(container, "rename", oldName=f"/{old}")
         except BaseException:
             container.record.name = old
             raise
-        self.log_event(container, "rename", oldName=f"/{old}")
 
     def remove(self, container: Container) -> None:
         """Remove a container that does not run, with its writable layer; the lock must be held."""
         check("remove", container.id, container.status)
-        self._table.delete(container.id)
+        with self.together():
+            self._table.delete(container.id)
+            self.log_event(container, "destroy")
         # from here on it is gone: what cannot be done now, the next start does
         container.record.state.status = Status.REMOVING
         container.streams.abandon()
@@ -208,8 +211,6 @@ class Containers:
         with logged("what a container wrote"):
             self._snapshots.remove(container.id)
         shutil.rmtree(container.folder, ignore_errors=True)
-        with logged("the removal of a container"):
-            self.log_event(container, "destroy")
         with logged("the image of a container"):
             self._release_layers(container.record.image)
         for waiter in container.removals:
@@ -229,6 +230,10 @@ class Containers:
     def save(self, container: Container) -> None:
         """Store a changed record."""
         self._table.save(container.record)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Store what is saved and journaled in the block together, or not at all."""
+        return self._journal.together()
 
     def log_event(self, container: Container, action: str, **attributes: str) -> None:
         """Journal something that happened to a container."""

@@ -21,8 +21,9 @@ def settle(containers: Containers, interrupted: list[Container]) -> None:
         state.status, state.pid, state.exit_code = Status.EXITED, 0, CRASH_CODE
         state.finished_at = now()
         container.record.networks, container.record.ports = [], {}
-        containers.save(container)
-        containers.log_event(container, "die", exitCode=str(CRASH_CODE))
+        with containers.together():
+            containers.save(container)
+            containers.log_event(container, "die", exitCode=str(CRASH_CODE))
         if container.settings.auto_remove:
             containers.remove(container)
 

@@ -112,8 +112,9 @@ class Lifecycle:
         state.error, state.oom_killed = "", False
         state.started_at, state.finished_at = now(), NEVER
         container.streams.started()
-        self._containers.save(container)
-        self._containers.log_event(container, "start")
+        with self._containers.together():
+            self._containers.save(container)
+            self._containers.log_event(container, "start")
 
     def _on_start_failed(self, container: Container, error: LabError) -> None:
         if container.task is not None:
@@ -155,7 +156,7 @@ class Lifecycle:
             state.oom_killed = killed_for_memory
             state.status, state.pid, state.exit_code = Status.EXITED, 0, code
             state.finished_at = moment(at_ns / 1e9)
-            with logged("the end of a container"):
+            with logged("the end of a container"), self._containers.together():
                 self._containers.save(container)
                 if killed_for_memory:
                     self._containers.log_event(container, "oom")

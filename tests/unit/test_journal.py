@@ -107,3 +107,50 @@ def test_unsubscribed(journal: Journal) -> None:
     journal.unsubscribe(heard.append)
     journal.append("a", "b", "2")
     assert [entry.actor for entry in heard] == ["1"]
+
+
+def test_together(journal: Journal) -> None:
+    """Are the entries of a block told when all of them are stored, an inner block's too?"""
+    heard: list[str] = []
+    journal.subscribe(lambda entry: heard.append(entry.actor))
+    with journal.together():
+        journal.append("a", "b", "1")
+        with journal.together():
+            journal.append("a", "b", "2")
+        assert heard == []
+    assert heard == ["1", "2"]
+    journal.append("a", "b", "3")
+    assert heard == [entry.actor for entry in journal.replay()] == ["1", "2", "3"]
+
+
+def test_together_or_not_at_all(journal: Journal) -> None:
+    """Is nothing stored and nothing told of a block that fails, and all of what comes after?"""
+    heard: list[str] = []
+    journal.subscribe(lambda entry: heard.append(entry.actor))
+    with pytest.raises(ValueError), journal.together():
+        journal.append("a", "b", "1")
+        raise ValueError
+    assert heard == [entry.actor for entry in journal.replay()] == []
+    journal.append("a", "b", "2")
+    assert heard == [entry.actor for entry in journal.replay()] == ["2"]
+
+
+def test_together_beside_other_threads(journal: Journal) -> None:
+    """Do others wait for the block's end, so that the order told is the order stored?"""
+    heard: list[int] = []
+    journal.subscribe(lambda entry: heard.append(entry.seq))
+
+    def work() -> None:
+        for _ in range(50):
+            with journal.together():
+                journal.append("a", "b", "c")
+                journal.append("a", "b", "d")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = list(journal.replay())
+    assert heard == [entry.seq for entry in stored]
+    assert "".join(entry.actor for entry in stored) == "cd" * 200
