@@ -68,6 +68,9 @@ def engine(start: Start) -> Iterator[EngineProcess]:
 
 def fill(disk: Path) -> Path:
     """Take what room there is."""
+    # what is still being deleted would make room again
+    trash = disk / "engine" / "snapshots" / "trash"
+    until(lambda: not os.listdir(trash), what="removed layers are deleted")
     path = disk / "fill"
     with path.open("wb", buffering=0) as file:
         size = 1 << 16
