@@ -66,8 +66,15 @@ def engine(start: Start) -> Iterator[EngineProcess]:
     assert running.stop() == 0
 
 
+def wait_for_deletions(disk: Path) -> None:
+    """Wait until nothing is being deleted any more, which would make room again."""
+    trash = disk / "engine" / "snapshots" / "trash"
+    until(lambda: not os.listdir(trash), what="removed layers are deleted")
+
+
 def fill(disk: Path) -> Path:
     """Take what room there is."""
+    wait_for_deletions(disk)
     path = disk / "fill"
     with path.open("wb", buffering=0) as file:
         size = 1 << 16
@@ -123,6 +130,7 @@ def test_creation_without_room(client: docker.DockerClient, disk: Path) -> None:
 
 def test_creation_without_inodes(client: docker.DockerClient, disk: Path) -> None:
     """Is it the same where there are bytes enough, and no files can be made?"""
+    wait_for_deletions(disk)
     before = kept(disk)
     status = os.statvfs(disk)
     resize(disk, nr_inodes=status.f_files - status.f_ffree + 1)
