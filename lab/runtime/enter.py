@@ -26,9 +26,11 @@ def enter(message: dict[str, Any], fds: list[int], filters: dict[str, bytes], re
     try:
         wanted = process_from_json(load_process(message["process"]))
         join_cgroups(message["cgroups"])
-    except FileNotFoundError:
-        # both go with the container
-        raise _stopped() from None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            # both go with the container; ENODEV is a group that goes while it is being joined
+            raise _stopped() from None
+        raise
     process.check_stdio(wanted, stdio)
     seccomp = filter_of(message, filters)
     process.own_pipes(stdio, message["ids"]["base"])
