@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -60,7 +61,10 @@ _COMMANDS = (
 )
 """What people type who look into the guest; the engine needs none of it."""
 
-_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_CERTIFICATES = Path("/etc/ssl/certs")
+_BUNDLE = "ca-certificates.crt"
+_BY_DIGEST = re.compile(r"[0-9a-f]{8}\.\d+")
+"""Names under which OpenSSL finds a certificate when it needs it.  Source: openssl-rehash(1)."""
 
 
 def start_command(interpreter: Interpreter) -> list[str]:
@@ -110,12 +114,19 @@ class _Builder:
             put(self.image.root, name, symlink(f"usr/{name}"))
         for path, text in _FILES.items():
             put(self.image.root, path, self.image.file([text.encode()]))
-        if _CERTIFICATES.is_file():
-            place = ssl.get_default_verify_paths().openssl_cafile
-            put(self.image.root, place, self.image.copy(_CERTIFICATES))
+        self.add_certificates()
         for number, module in enumerate(modules):
             content = self.image.file(pieces(module.content))
             put(self.image.root, f"{MODULES}/{number:02}-{module.name}.ko", content)
+
+    def add_certificates(self) -> None:
+        """Add the machine's authorities, one by one: a bundle is read whole at each start."""
+        places = ssl.get_default_verify_paths()
+        found = [path for path in _CERTIFICATES.glob("*.*") if _BY_DIGEST.fullmatch(path.name)]
+        for path in sorted(found):
+            put(self.image.root, f"{places.openssl_capath}/{path.name}", self.image.copy(path))
+        if not found and (bundle := _CERTIFICATES / _BUNDLE).is_file():
+            put(self.image.root, places.openssl_cafile, self.image.copy(bundle))
 
     def add_commands(self, busybox: bytes) -> None:
         put(self.image.root, "usr/bin/busybox", self.image.file([busybox], 0o755))

@@ -26,7 +26,7 @@ main(int(sys.argv[2]), [int(fd) for fd in sys.argv[3].split(",") if fd], sys.arg
 
 _DAEMON = """\
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:] = sys.argv[1].split(":")
 from lab.daemon import main
 main(sys.argv[2], int(sys.argv[3]))
 """
@@ -35,9 +35,11 @@ main(sys.argv[2], int(sys.argv[3]))
 def daemon_argv(config: str) -> list[str]:
     """Return the command line of the engine's daemon; the spawner appends its channel's number.
 
-    The package is found from where this one is, whether or not it is installed.
+    Modules are found where this process finds them, and this package where this one is, whether or
+    not it is installed: looking for that anew takes an interpreter as long as all the rest.
     """
-    return [sys.executable, "-c", _DAEMON, package_parent(), config]
+    folders = dict.fromkeys([package_parent(), *filter(None, sys.path)])
+    return [sys.executable, "-I", "-S", "-c", _DAEMON, ":".join(folders), config]
 
 
 def package_parent() -> str:
