@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,13 +14,13 @@ from lab.catalog.apt import fetch_packages
 from lab.catalog.deb import Package, read_package
 from lab.catalog.engine import BuildEngine
 from lab.catalog.layout import Layer, LayoutWriter
+from lab.catalog.making import only_one, readable_disk_errors
 from lab.catalog.recipes import RECIPES, Recipe, wanted_packages
 from lab.catalog.release import Release, read_release
 from lab.catalog.resolver import PackageSet
 from lab.catalog.stamp import Made, is_complete, write_stamp
 from lab.catalog.steps import Bench, Stage
 from lab.catalog.tree import Scratch, archive
-from lab.errors import Unavailable
 from lab.oci.image_config import ContainerConfig, History, ImageConfig
 
 Progress = Callable[[str, float], None]
@@ -48,7 +46,9 @@ def build_catalog(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
-    with _only_one(target.with_name(f".{target.name}.lock")), _readable_disk_errors(target):
+    lock = target.with_name(f".{target.name}.lock")
+    where = f"beside {target}"
+    with only_one(lock), readable_disk_errors("the images need", _NEEDED_MB, where):
         # another set-up may have made it while this one waited
         if is_complete(target):
             return []
@@ -203,24 +203,3 @@ def _replacing(target: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Wait until no other process makes this catalog."""
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _readable_disk_errors(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise Unavailable(
-            f"no space left on device: the images need about {_NEEDED_MB} MB beside {target}",
-            "Make room there, then run the set-up again.",
-        ) from error

@@ -22,7 +22,7 @@ from typing import Any
 from lab.catalog.tree import Scratch
 from lab.errors import Unavailable
 from lab.microvm import catalog_disk, initramfs, kernel, python, qemu_package, system
-from lab.microvm.files import only_one, readable_disk_errors, replacing
+from lab.microvm.files import making, replacing
 from lab.microvm.packages import Packages
 from lab.sandbox.vm.parts import (
     Emulator,
@@ -57,7 +57,7 @@ def prepare(place: Place, progress: Progress) -> bool:
     Runs as any user.  Raises Unavailable, with what to do, where the parts cannot be had.
     """
     parts = place.parts
-    with only_one(parts.folder), readable_disk_errors(parts.folder):
+    with making(parts.folder):
         stamp = parts.read_stamp()
         guest = _fingerprint(sys.version, *_distributions().items())
         emulator = _of_the_machine(place)
@@ -82,7 +82,7 @@ def prepare(place: Place, progress: Progress) -> bool:
 def prepare_catalog(place: Place, catalog: Path, progress: Progress) -> bool:
     """Make the disk with the layers of `catalog`; return whether it had to be made."""
     parts = place.parts
-    with only_one(parts.folder), readable_disk_errors(parts.folder):
+    with making(parts.folder):
         index = hashlib.sha256((catalog / "index.json").read_bytes()).hexdigest()
         made_of = _fingerprint(index)
         stamp = parts.read_stamp()

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.errors import Unavailable
+from lab.catalog.making import only_one, readable_disk_errors
 
 _NEEDED_MB = 700
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Wait until no other process makes parts in `folder`; make the folder."""
+def making(folder: Path) -> Iterator[None]:
+    """Make `folder`, and be the only process that makes parts in it; a full disk is told."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    need = readable_disk_errors("the microVM needs", _NEEDED_MB, f"in {folder}")
+    with only_one(folder / ".lock"), need:
         yield
 
 
@@ -35,17 +33,3 @@ def replacing(*targets: Path) -> Iterator[list[Path]]:
     finally:
         for new in beside:
             new.unlink(missing_ok=True)
-
-
-@contextmanager
-def readable_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn "no space left" into a sentence that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise Unavailable(
-            f"no space left on device: the microVM needs about {_NEEDED_MB} MB in {folder}",
-            "Make room there, then run the set-up again.",
-        ) from error
