@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +34,11 @@ class Launcher:
     """Runs one sandbox in the foreground.
 
     In a virtual machine lab.sandbox.vm.guest_launcher extends it: `_take_root`, `_plan_ids`,
-    `_configure`, `_serve` and `_perform` are what differs there.
+    `_interpreter`, `_configure`, `_serve` and `_perform` are what differs there.
     """
+
+    _interpreter: str | None = sys.executable
+    """The program that the spawner runs in; None: a copy of this process."""
 
     def __init__(self, launch: Launch, say: Callable[[str], None]) -> None:
         self._launch = launch
@@ -101,6 +105,7 @@ class Launcher:
             spawner_end.fileno(),
             [listener.fileno(), daemon_end.fileno()],
             namespaces.daemon_argv(self._configure(config).to_json()),
+            self._interpreter,
         )
         sandbox = os.pidfd_open(pid)
         for each in (spawner_end, daemon_end, listener):

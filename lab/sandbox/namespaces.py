@@ -5,6 +5,7 @@ Only single-threaded processes may call this.  Source: user_namespaces(7), clone
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -53,10 +54,12 @@ def spawn(
     launcher_fd: int,
     daemon_fds: list[int],
     daemon: list[str],
+    interpreter: str | None = sys.executable,
 ) -> int:
     """Start the spawner as PID 1 of a new sandbox; return its pid as the host sees it.
 
-    It keeps `launcher_fd`, and its daemon (started as `daemon`) inherits `daemon_fds`.
+    It keeps `launcher_fd`, and its daemon (started as `daemon`) inherits `daemon_fds`.  With no
+    `interpreter` it goes on in this process's own: as a copy of it, with what it has in memory.
     """
     gate, go = os.pipe()
     try:
@@ -68,7 +71,7 @@ def spawn(
             " kernel.unprivileged_userns_clone",
         ) from None
     if pid == 0:
-        _become_spawner(gate, go, launcher_fd, daemon_fds, daemon)
+        _become_spawner(gate, go, launcher_fd, daemon_fds, daemon, interpreter)
     os.close(gate)
     try:
         ids.write(pid)
@@ -104,7 +107,12 @@ def make_user_namespace(ids: IdPlan) -> int:
 
 
 def _become_spawner(
-    gate: int, go: int, launcher_fd: int, daemon_fds: list[int], daemon: list[str]
+    gate: int,
+    go: int,
+    launcher_fd: int,
+    daemon_fds: list[int],
+    daemon: list[str],
+    interpreter: str | None,
 ) -> None:
     try:
         os.close(go)
@@ -119,12 +127,28 @@ def _become_spawner(
             os.set_inheritable(fd, True)
         _protect_interpreter()
         listed = ",".join(map(str, daemon_fds))
-        argv = [sys.executable, "-I", "-S", "-c", _PROGRAM, package_parent()]
-        os.execve(argv[0], [*argv, str(launcher_fd), listed, *daemon], child_environ())
+        argv = ["-c", package_parent(), str(launcher_fd), listed, *daemon]
+        if interpreter is None:
+            _run_here(argv, {0, 1, 2, launcher_fd, *daemon_fds})
+        else:
+            argv[:1] = [interpreter, "-I", "-S", "-c", _PROGRAM]
+            os.execve(interpreter, argv, child_environ())
     except BaseException as error:
         os.write(2, f"lab: the sandbox could not start: {error}\n".encode())
     finally:
         os._exit(1)
+
+
+def _run_here(argv: list[str], kept: set[int]) -> None:
+    """Run the spawner's program in this interpreter, with no descriptors but `kept`."""
+    for fd in sorted({int(name) for name in os.listdir("/proc/self/fd")} - kept):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+    environ = child_environ()
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = argv
+    exec(_PROGRAM, {"__name__": "__main__"})
 
 
 def _take_id_0() -> None:
