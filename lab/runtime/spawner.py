@@ -20,6 +20,7 @@ from typing import Any
 
 from lab.kernel import channel, syscalls
 from lab.kernel.flags import CLONE, MS, PR
+from lab.kernel.program import become
 from lab.runtime import sync
 from lab.runtime.enter import enter
 from lab.runtime.init import Request, guarded_exit, set_up
@@ -231,11 +232,14 @@ def _pidfds(pid: int) -> list[int]:
         return []
 
 
-def main(launcher_fd: int, daemon_fds: list[int], argv: list[str]) -> None:
-    """Start the daemon as `argv` and serve it.  Runs in the launcher's new namespaces, as PID 1.
+def main(
+    launcher_fd: int, daemon_fds: list[int], interpreter: str | None, daemon: list[str]
+) -> None:
+    """Start the daemon and serve it.  Runs in the launcher's new namespaces, as PID 1.
 
     `launcher_fd` is this process's channel to the launcher.  `daemon_fds` are descriptors that
-    only the daemon inherits; its channel to this process is appended to `argv` as a number.
+    only the daemon inherits.  `daemon` is its source and its arguments, to which its channel to
+    this process is appended as a number; for `interpreter` see lab.kernel.program.
     """
     syscalls.prctl(PR.SET_PDEATHSIG, signal.SIGKILL)
     syscalls.prctl(PR.SET_DUMPABLE, 0)
@@ -246,8 +250,9 @@ def main(launcher_fd: int, daemon_fds: list[int], argv: list[str]) -> None:
     ours, theirs = channel.pair()
     daemon_pid = os.fork()
     if daemon_pid == 0:
-        theirs.set_inheritable(True)
-        os.execv(argv[0], [*argv, str(theirs.fileno())])
+        source, *words = daemon
+        words.append(str(theirs.fileno()))
+        become(source, words, [theirs.fileno(), *daemon_fds], interpreter)
     theirs.close()
     channel.close_all(daemon_fds)
     # the daemon keeps the host's network; everything forked from here on has the sandbox's own

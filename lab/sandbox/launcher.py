@@ -38,7 +38,7 @@ class Launcher:
     """
 
     _interpreter: str | None = sys.executable
-    """The program that the spawner runs in; None: a copy of this process."""
+    """What spawner and daemon run in; None: copies of this process."""
 
     def __init__(self, launch: Launch, say: Callable[[str], None]) -> None:
         self._launch = launch
@@ -104,7 +104,7 @@ class Launcher:
             cgroups,
             spawner_end.fileno(),
             [listener.fileno(), daemon_end.fileno()],
-            namespaces.daemon_argv(self._configure(config).to_json()),
+            namespaces.daemon_program(self._configure(config).to_json()),
             self._interpreter,
         )
         sandbox = os.pidfd_open(pid)

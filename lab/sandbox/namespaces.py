@@ -5,7 +5,6 @@ Only single-threaded processes may call this.  Source: user_namespaces(7), clone
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
@@ -14,15 +13,17 @@ from lab.config import child_environ
 from lab.errors import SandboxUnavailable, SyscallError
 from lab.kernel import syscalls
 from lab.kernel.flags import AT_FDCWD, CLONE, CLOSE_RANGE, MOUNT_ATTR, MS
+from lab.kernel.program import become
 from lab.sandbox.cgroup_tree import CgroupTree
 from lab.sandbox.ids import IdPlan
 
 _SANDBOX = CLONE.NEWUSER | CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS
-_PROGRAM = """\
+_SPAWNER = """\
 import sys
 sys.path.insert(0, sys.argv[1])
 from lab.runtime.spawner import main
-main(int(sys.argv[2]), [int(fd) for fd in sys.argv[3].split(",") if fd], sys.argv[4:])
+daemon_fds = [int(fd) for fd in sys.argv[3].split(",") if fd]
+main(int(sys.argv[2]), daemon_fds, sys.argv[4] or None, sys.argv[5:])
 """
 
 _DAEMON = """\
@@ -33,14 +34,14 @@ main(sys.argv[2], int(sys.argv[3]))
 """
 
 
-def daemon_argv(config: str) -> list[str]:
-    """Return the command line of the engine's daemon; the spawner appends its channel's number.
+def daemon_program(config: str) -> list[str]:
+    """Return the source of the engine's daemon, and its arguments; the spawner appends a channel.
 
     Modules are found where this process finds them, and this package where this one is, whether or
     not it is installed: looking for that anew takes an interpreter as long as all the rest.
     """
     folders = dict.fromkeys([package_parent(), *filter(None, sys.path)])
-    return [sys.executable, "-I", "-S", "-c", _DAEMON, ":".join(folders), config]
+    return [_DAEMON, ":".join(folders), config]
 
 
 def package_parent() -> str:
@@ -58,8 +59,8 @@ def spawn(
 ) -> int:
     """Start the spawner as PID 1 of a new sandbox; return its pid as the host sees it.
 
-    It keeps `launcher_fd`, and its daemon (started as `daemon`) inherits `daemon_fds`.  With no
-    `interpreter` it goes on in this process's own: as a copy of it, with what it has in memory.
+    It keeps `launcher_fd`, and its daemon (source and arguments `daemon`) inherits `daemon_fds`.
+    Both run in a fresh `interpreter`; with none they go on as copies of this process.
     """
     gate, go = os.pipe()
     try:
@@ -123,32 +124,14 @@ def _become_spawner(
         os.setsid()
         # what whoever started the lab had open must not reach a container
         syscalls.close_range(3, CLOSE_RANGE.CLOEXEC)
-        for fd in (launcher_fd, *daemon_fds):
-            os.set_inheritable(fd, True)
         _protect_interpreter()
         listed = ",".join(map(str, daemon_fds))
-        argv = ["-c", package_parent(), str(launcher_fd), listed, *daemon]
-        if interpreter is None:
-            _run_here(argv, {0, 1, 2, launcher_fd, *daemon_fds})
-        else:
-            argv[:1] = [interpreter, "-I", "-S", "-c", _PROGRAM]
-            os.execve(interpreter, argv, child_environ())
+        words = [package_parent(), str(launcher_fd), listed, interpreter or "", *daemon]
+        become(_SPAWNER, words, [launcher_fd, *daemon_fds], interpreter, child_environ())
     except BaseException as error:
         os.write(2, f"lab: the sandbox could not start: {error}\n".encode())
     finally:
         os._exit(1)
-
-
-def _run_here(argv: list[str], kept: set[int]) -> None:
-    """Run the spawner's program in this interpreter, with no descriptors but `kept`."""
-    for fd in sorted({int(name) for name in os.listdir("/proc/self/fd")} - kept):
-        with contextlib.suppress(OSError):
-            os.close(fd)
-    environ = child_environ()
-    os.environ.clear()
-    os.environ.update(environ)
-    sys.argv = argv
-    exec(_PROGRAM, {"__name__": "__main__"})
 
 
 def _take_id_0() -> None:
