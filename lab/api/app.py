@@ -16,6 +16,8 @@ from lab.api import (
     execs,
     images,
     lab,
+    lab_places,
+    lab_trace,
     networks,
     system,
     volumes,
@@ -38,16 +40,21 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     absent.ROUTES,
 )
 
+EXTENSION: Sequence[Route] = (*lab.ROUTES, *lab_places.ROUTES, *lab_trace.ROUTES)
+"""Routes of /lab/v1/, which have no version of Docker's API before them."""
+
 
 def make_app(engine: Engine) -> web.Application:
     """Return the application that serves `engine`."""
-    app = web.Application(middlewares=[errors.error_middleware, check_version])
+    app = web.Application(
+        middlewares=[lab_trace.trace_requests, errors.error_middleware, check_version]
+    )
     app[ENGINE] = engine
     for routes in _RESOURCES:
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
             app.router.add_route(method, r"/v{version:[0-9][0-9.]*}" + path, handler)
-    for method, path, handler in (*lab.ROUTES, *accounts.ROUTES):
+    for method, path, handler in (*EXTENSION, *accounts.ROUTES):
         app.router.add_route(method, path, handler)
     app.on_response_prepare.append(common_headers)
     return app

@@ -18,17 +18,22 @@ from lab.engine.continuity import settle, stop_all
 from lab.engine.creation import Creation
 from lab.engine.execs import Execs
 from lab.engine.explore import Explorer
+from lab.engine.extension import Extension
 from lab.engine.filters import SeccompFilters
 from lab.engine.host_folders import HostFolders
 from lab.engine.images import Images
 from lab.engine.launcher import LauncherLink
 from lab.engine.layers import Layers
 from lab.engine.lifecycle import Lifecycle
+from lab.engine.namespaces import NamespaceView
 from lab.engine.networks import Networks
 from lab.engine.persist import ContainerTable
+from lab.engine.processes import ProcessView
 from lab.engine.ready import ReadyLayers
 from lab.engine.registries import Registries
+from lab.engine.samples import Samples
 from lab.engine.system import Host
+from lab.engine.trace import Trace
 from lab.engine.transfer import Transfer
 from lab.ids import new_id
 from lab.image.blobs import BlobStore
@@ -98,6 +103,7 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self.link = LauncherLink(launcher)
         self.cgroups = cgroups.manager(self.config.cgroups)
+        self.trace = Trace()
         self.tasks = Tasks(
             spawner,
             self.ids,
@@ -105,6 +111,7 @@ class Engine:
             [root],
             self._on_exit,
             self.config.bind_root or "/",
+            self.trace,
         )
         self.filters = SeccompFilters(self.tasks)
         bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
@@ -160,6 +167,18 @@ class Engine:
             scratch,
         )
         self.explore = Explorer(self.store, self.snapshots, self.containers)
+        self.extension = self._build_extension()
+
+    def _build_extension(self) -> Extension:
+        def inside() -> socket.socket:
+            return self.tasks.sockets("netlink")[0]
+
+        return Extension(
+            self.trace,
+            NamespaceView(self.config.namespaces, inside, self.containers),
+            ProcessView(self.cgroups.processes, self.link.host_pids, self.ids),
+            Samples(self.cgroups, self.config.cgroups, self.containers),
+        )
 
     async def start(self) -> None:
         """Take over what an earlier engine left."""
@@ -173,6 +192,7 @@ class Engine:
         await stop_all(self.containers, self.lifecycle, STOP_SECONDS)
         self.stopping.set()
         self.explore.close()
+        self.extension.close()
 
     async def close(self) -> None:
         """Close everything, when no request is being served any more."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lab.kernel import channel
 
 _ANSWER_SECONDS = 20.0
+_PIDS_AT_ONCE = 200
 
 
 class LauncherLink:
@@ -51,23 +52,45 @@ class LauncherLink:
         """End what `publish` began; as there."""
         return self._ask(_mapping("unpublish", address, port, protocol))
 
-    def _ask(self, question: channel.Message) -> str:
-        """Return the launcher's refusal, or an empty string.
+    def host_pids(self, pidfds: Sequence[int]) -> list[int]:
+        """Return the host's numbers of processes; 0 for those that it does not know.
 
-        The answer comes through a channel of its own, so that several threads may ask at once.
+        May be called from any thread, and waits for the answer.
+        """
+        found: list[int] = []
+        for first in range(0, len(pidfds), _PIDS_AT_ONCE):
+            part = list(pidfds[first : first + _PIDS_AT_ONCE])
+            answer: channel.Message | None = None
+            with contextlib.suppress(OSError):
+                answer = self._exchange({"op": "host_pids"}, part)
+            numbers = (answer or {}).get("pids") or []
+            found += numbers if len(numbers) == len(part) else [0] * len(part)
+        return found
+
+    def _ask(self, question: channel.Message) -> str:
+        """Return the launcher's refusal, or an empty string."""
+        try:
+            answer = self._exchange(question)
+        except TimeoutError:
+            return "the launcher does not answer"
+        except OSError:
+            answer = None
+        return str(answer["refusal"]) if answer else "the launcher is gone"
+
+    def _exchange(
+        self, question: channel.Message, fds: Sequence[int] = ()
+    ) -> channel.Message | None:
+        """Return the launcher's answer, None if it is gone; TimeoutError and other OSErrors.
+
+        It comes through a channel of its own, so that several threads may ask at once.
         """
         ours, theirs = channel.pair()
         with ours:
             ours.settimeout(_ANSWER_SECONDS)
-            try:
-                with theirs:
-                    channel.send(self._connection, question, [theirs.fileno()])
-                received = channel.receive(ours)
-            except TimeoutError:
-                return "the launcher does not answer"
-            except OSError:
-                received = None
-        return str(received[0]["refusal"]) if received else "the launcher is gone"
+            with theirs:
+                channel.send(self._connection, question, [theirs.fileno(), *fds])
+            received = channel.receive(ours)
+        return received[0] if received else None
 
 
 def _mapping(operation: str, address: str, port: int, protocol: str) -> channel.Message:

@@ -11,6 +11,7 @@ import errno
 import struct
 
 from lab.errors import SyscallError
+from lab.kernel.tap import tap
 
 CREATE, EXCL = 0x400, 0x200
 """Flags of a request that makes something, which must not be there yet."""
@@ -116,9 +117,11 @@ class Netlink:
         self._sequence += len(messages)
         data = [message.encode(first + index, flags) for index, message in enumerate(messages)]
         try:
-            self._socket.send(b"".join(data))
+            sent = self._socket.send(b"".join(data))
+            if tap.listener is not None:
+                tap.tell("sendto", {"family": "AF_NETLINK", "messages": _names(messages)}, sent)
         except OSError as error:
-            names = ", ".join(message.operation for message in messages)
+            names = _names(messages)
             raise SyscallError(error.errno or errno.EIO, f"netlink: {names}") from error
         return first
 
@@ -151,6 +154,10 @@ class Netlink:
                         raise error
                     return answers, complete
                 answers.append(payload)
+
+
+def _names(messages: tuple[Message, ...]) -> str:
+    return ", ".join(message.operation for message in messages)
 
 
 def _refusal(message: Message, flags: int, payload: bytes) -> SyscallError | None:

@@ -5,6 +5,23 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
+"""The kinds of namespaces, as their files in /proc/PID/ns are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """What /proc/PID/status says; `nspid` are its numbers from this namespace to the innermost."""
+
+    pid: int
+    parent: int
+    nspid: tuple[int, ...]
+    name: str
+    state: str
+    uid: int
+    resident_bytes: int
+    threads: int
+
 
 @dataclass(frozen=True, slots=True)
 class MountInfo:
@@ -71,6 +88,76 @@ def namespace(pid: int | str, name: str) -> int:
     """Return the inode number of one of a process's namespaces (`net`, `pid`, ...)."""
     link = os.readlink(f"/proc/{pid}/ns/{name}")
     return int(link.partition("[")[2].rstrip("]"))
+
+
+def namespaces(pid: int | str) -> dict[str, int]:
+    """Return the inode numbers of a process's namespaces; those that cannot be read are left out."""
+    found = {}
+    for name in NAMESPACES:
+        try:
+            found[name] = namespace(pid, name)
+        except OSError:
+            continue
+    return found
+
+
+def status(pid: int) -> ProcessStatus:
+    """Return the state of a process; OSError if there is none."""
+    with open(f"/proc/{pid}/status", errors="replace") as file:
+        members = dict(line.rstrip("\n").partition(":")[::2] for line in file)
+    return ProcessStatus(
+        pid=pid,
+        parent=int(members["PPid"]),
+        nspid=tuple(map(int, members.get("NSpid", str(pid)).split())),
+        name=members["Name"].strip(),
+        state=members["State"].strip(),
+        uid=int(members["Uid"].split()[1]),
+        # a zombie has no memory any more
+        resident_bytes=int(members.get("VmRSS", "0 kB").split()[0]) * 1024,
+        threads=int(members["Threads"]),
+    )
+
+
+def command(pid: int, limit: int) -> tuple[str, ...]:
+    """Return the words of a process's command line, its first `limit` bytes; none if it has none."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            content = file.read(limit)
+    except OSError:
+        return ()
+    text = content.rstrip(b"\0").decode(errors="replace")
+    return tuple(text.split("\0")) if text else ()
+
+
+def id_map(kind: str) -> list[tuple[int, int, int]]:
+    """Return (inside, outside, count) rows of this process's own `uid` or `gid` map."""
+    with open(f"/proc/self/{kind}_map") as file:
+        rows = [tuple(map(int, line.split())) for line in file]
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def translate(number: int, rows: list[tuple[int, int, int]]) -> int | None:
+    """Return what an id inside is outside, by an `id_map`; None if it is nothing there."""
+    for inside, outside, count in rows:
+        if inside <= number < inside + count:
+            return outside + number - inside
+    return None
+
+
+def pid_of(pidfd: int) -> int:
+    """Return the number that a process has for this one, whose /proc is ours; 0 if it is gone.
+
+    `pidfd` may come from another pid namespace.  Source: pidfd_open(2), /proc/PID/fdinfo.
+    """
+    try:
+        with open(f"/proc/self/fdinfo/{pidfd}") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name == "Pid":
+                    return max(0, int(value))
+    except OSError:
+        pass
+    return 0
 
 
 def resident_bytes(pid: int | str = "self") -> int:

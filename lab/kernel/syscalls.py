@@ -29,6 +29,7 @@ from lab.kernel.flags import (
     PR,
     SECCOMP_MODE_FILTER,
 )
+from lab.kernel.tap import tap
 
 Path = str | bytes
 
@@ -100,6 +101,9 @@ def clone(flags: CLONE) -> int:
         return 0
     error = ctypes.get_errno()
     _after_fork_parent()
+    if tap.listener is not None:
+        told = {"flags": flags, "signal": "SIGCHLD"}
+        tap.tell("clone", told, int(pid), error if pid < 0 else 0)
     if pid < 0:
         raise SyscallError(error, f"clone(flags={flags!r})")
     return int(pid)
@@ -232,6 +236,10 @@ def _encode(value: Path | None) -> bytes | None:
 
 
 def _check(result: int, call: str, /, **arguments: object) -> int:
+    if tap.listener is not None:
+        error = ctypes.get_errno()
+        tap.tell(call, arguments, int(result), error if result < 0 else 0)
+        ctypes.set_errno(error)
     if result >= 0:
         return result
     shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if value is not None)

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from lab.kernel import observed
 from lab.runtime.cgroups import Limits, Sample, read_number, read_table, remove_folder
 
 _PERIOD_US = 100_000
@@ -27,7 +28,7 @@ class CgroupV1:
 
     def create(self, name: str, limits: Limits) -> None:
         for root in self._folders():
-            (root / name).mkdir(exist_ok=True)
+            observed.mkdir(root / name)
         self.update(name, limits)
 
     def update(self, name: str, limits: Limits) -> None:
@@ -35,7 +36,7 @@ class CgroupV1:
             _set_memory(self._roots["memory"] / name, limits)
         if "pids" in self._roots:
             text = str(limits.pids) if limits.pids > 0 else "max"
-            (self._roots["pids"] / name / "pids.max").write_text(text)
+            observed.write(self._roots["pids"] / name / "pids.max", text)
         if "cpu" in self._roots:
             _set_cpu(self._roots["cpu"] / name, limits)
 
@@ -56,6 +57,8 @@ class CgroupV1:
             throttled_ns=cpu.get("throttled_time"),
             pids=read_number(self._folder("pids", name) / "pids.current"),
             oom_kills=control.get("oom_kill"),
+            pids_limit=read_number(self._folder("pids", name) / "pids.max"),
+            memory_events=_memory_events(memory, control),
         )
 
     def processes(self, name: str) -> list[int]:
@@ -76,6 +79,13 @@ class CgroupV1:
         return self._roots.get(controller, Path("/nonexistent")) / name
 
 
+def _memory_events(memory: Path, control: Mapping[str, int]) -> dict[str, int]:
+    """Return what version 2 calls `max` and `oom_kill`: how often the limit was met, and killed."""
+    met = read_number(memory / "memory.failcnt")
+    events = {"max": met, "oom_kill": control.get("oom_kill")}
+    return {name: count for name, count in events.items() if count is not None}
+
+
 def _set_memory(folder: Path, limits: Limits) -> None:
     plain, with_swap = folder / "memory.limit_in_bytes", folder / "memory.memsw.limit_in_bytes"
     total = limits.memory_swap or 2 * limits.memory
@@ -86,13 +96,13 @@ def _set_memory(folder: Path, limits: Limits) -> None:
         steps.reverse()
     for file, value in steps:
         if file.exists():
-            file.write_text(str(value))
+            observed.write(file, str(value))
 
 
 def _set_cpu(folder: Path, limits: Limits) -> None:
     quota = limits.nano_cpus * _PERIOD_US // 1_000_000_000 if limits.nano_cpus else -1
     if (folder / "cpu.cfs_quota_us").exists():
-        (folder / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
-        (folder / "cpu.cfs_quota_us").write_text(str(quota))
+        observed.write(folder / "cpu.cfs_period_us", str(_PERIOD_US))
+        observed.write(folder / "cpu.cfs_quota_us", str(quota))
     if limits.cpu_shares:
-        (folder / "cpu.shares").write_text(str(limits.cpu_shares))
+        observed.write(folder / "cpu.shares", str(limits.cpu_shares))

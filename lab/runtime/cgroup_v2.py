@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from lab.kernel import observed
 from lab.runtime.cgroups import Limits, Sample, read_number, read_table, remove_folder
 
 _PERIOD_US = 100_000
@@ -27,22 +28,22 @@ class CgroupV2:
         return controller in self._controllers
 
     def create(self, name: str, limits: Limits) -> None:
-        (self._root / name).mkdir(exist_ok=True)
+        observed.mkdir(self._root / name)
         self.update(name, limits)
 
     def update(self, name: str, limits: Limits) -> None:
         folder = self._root / name
         if self.supports("memory") and limits.memory:
-            (folder / "memory.max").write_text(str(limits.memory))
+            observed.write(folder / "memory.max", str(limits.memory))
             swap = folder / "memory.swap.max"
             if swap.exists():
-                swap.write_text(_swap_text(limits))
+                observed.write(swap, _swap_text(limits))
         if self.supports("pids"):
-            (folder / "pids.max").write_text(str(limits.pids) if limits.pids > 0 else "max")
+            observed.write(folder / "pids.max", str(limits.pids) if limits.pids > 0 else "max")
         if self.supports("cpu"):
-            (folder / "cpu.max").write_text(_cpu_text(limits))
+            observed.write(folder / "cpu.max", _cpu_text(limits))
             if limits.cpu_shares:
-                (folder / "cpu.weight").write_text(str(weight_of(limits.cpu_shares)))
+                observed.write(folder / "cpu.weight", str(weight_of(limits.cpu_shares)))
 
     def join_files(self, name: str) -> list[str]:
         return [str(self._root / name / "cgroup.procs")]
@@ -51,6 +52,7 @@ class CgroupV2:
         folder = self._root / name
         cpu = read_table(folder / "cpu.stat")
         throttled = cpu.get("throttled_usec")
+        events = read_table(folder / "memory.events")
         return Sample(
             memory_bytes=read_number(folder / "memory.current"),
             memory_limit=read_number(folder / "memory.max"),
@@ -59,7 +61,9 @@ class CgroupV2:
             throttled_periods=cpu.get("nr_throttled"),
             throttled_ns=None if throttled is None else throttled * 1000,
             pids=read_number(folder / "pids.current"),
-            oom_kills=read_table(folder / "memory.events").get("oom_kill"),
+            oom_kills=events.get("oom_kill"),
+            pids_limit=read_number(folder / "pids.max"),
+            memory_events=events,
         )
 
     def processes(self, name: str) -> list[int]:

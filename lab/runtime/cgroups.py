@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from lab.kernel import observed
+
 _ATTEMPTS, _PAUSE = 50, 0.01
 
 
@@ -43,6 +45,8 @@ class Sample:
     throttled_ns: int | None = None
     pids: int | None = None
     oom_kills: int | None = None
+    pids_limit: int | None = None
+    memory_events: Mapping[str, int] = field(default_factory=dict)
 
 
 class CgroupManager(Protocol):
@@ -111,7 +115,7 @@ def remove_folder(folder: Path) -> None:
     """
     for _ in range(_ATTEMPTS):
         try:
-            folder.rmdir()
+            observed.rmdir(folder)
         except FileNotFoundError:
             return
         except OSError:

@@ -23,14 +23,10 @@ def enter(message: dict[str, Any], fds: list[int], filters: dict[str, bytes], re
     `fds` are the pidfd of init, then standard input, output and error, or a console socket.
     """
     target, stdio = fds[0], fds[1:]
-    try:
-        wanted = process_from_json(load_process(message["process"]))
-        join_cgroups(message["cgroups"])
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENODEV):
-            # both go with the container; ENODEV is a group that goes while it is being joined
-            raise _stopped() from None
-        raise
+    traced = message.get("trace") is not None
+    if traced:
+        sync.trace_to(report, "enter")
+    wanted = _prepare(message)
     process.check_stdio(wanted, stdio)
     seccomp = filter_of(message, filters)
     process.own_pipes(stdio, message["ids"]["base"])
@@ -42,6 +38,8 @@ def enter(message: dict[str, Any], fds: list[int], filters: dict[str, bytes], re
         return
 
     def inside() -> None:
+        if traced:
+            sync.trace_to(report, "exec")
         os.close(target)
         os.setgroups([])
         os.setresgid(0, 0, 0)
@@ -54,6 +52,18 @@ def enter(message: dict[str, Any], fds: list[int], filters: dict[str, bytes], re
         process.run(wanted, seccomp, new_root=False)
 
     guarded_exit(inside, report)
+
+
+def _prepare(message: dict[str, Any]) -> Process:
+    try:
+        wanted = process_from_json(load_process(message["process"]))
+        join_cgroups(message["cgroups"])
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):
+            # both go with the container; ENODEV is a group that goes while it is being joined
+            raise _stopped() from None
+        raise
+    return wanted
 
 
 def _adjust_oom_score(wanted: Process) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import LabError, StartError
-from lab.kernel import syscalls, veth
+from lab.kernel import observed, syscalls, veth
 from lab.kernel.flags import CLONE, PR
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Spec
@@ -41,6 +41,7 @@ class Request:
     stdio: list[int]
     seccomp: bytes | None
     launcher: socket.socket
+    traced: bool = False
 
     @classmethod
     def from_message(
@@ -63,6 +64,7 @@ class Request:
             stdio=fds,
             seccomp=filter_of(message, filters),
             launcher=launcher,
+            traced=message.get("trace") is not None,
         )
 
 
@@ -71,6 +73,8 @@ def set_up(request: Request, report: int) -> None:
 
     In the init process it does not return: it execs, or exits with 127 after reporting why.
     """
+    if request.traced:
+        sync.trace_to(report, "setup")
     with open(f"{request.bundle}/config.json", "rb") as file:
         spec = Spec.from_bytes(file.read())
     join_cgroups(request.cgroups)
@@ -87,6 +91,8 @@ def set_up(request: Request, report: int) -> None:
     pid = syscalls.clone(namespaces.flags_of(spec.linux.namespaces))
     if pid == 0:
         os.close(go)
+        if request.traced:
+            sync.trace_to(report, "init")
         _guarded(lambda: _init(spec, request, late, gate), report)
     namespaces.write_id_maps(pid, request.ids.base, request.ids.size)
     sync.report(report, pid=pid)
@@ -113,8 +119,7 @@ def join_cgroups(files: list[str]) -> None:
     grace period, some 12 ms.
     """
     for path in files:
-        with open(path, "w") as file:
-            file.write("0")
+        observed.write(path, "0")
 
 
 def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
@@ -187,7 +192,7 @@ def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int
 def _name_host(spec: Spec) -> None:
     if "uts" in spec.linux.namespaces:
         try:
-            socket.sethostname(spec.hostname)
+            observed.sethostname(spec.hostname)
         except OSError as error:
             reason = (error.strerror or "").lower()
             raise StartError(f"error during container init: sethostname: {reason}") from None

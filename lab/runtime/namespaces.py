@@ -5,6 +5,7 @@ Source: OCI runtime-spec, config-linux.md; namespaces(7), user_namespaces(7).
 
 from __future__ import annotations
 
+from lab.kernel import observed
 from lab.kernel.flags import CLONE
 
 FLAGS = {
@@ -47,5 +48,4 @@ def write_id_maps(pid: int, base: int, size: int) -> None:
     # a row may not span two rows of the parent's map, which has one for id 0 alone
     text = f"0 {base} 1\n1 {base + 1} {size - 1}\n"
     for kind in ("uid_map", "gid_map"):
-        with open(f"/proc/{pid}/{kind}", "w") as file:
-            file.write(text)
+        observed.write(f"/proc/{pid}/{kind}", text)

@@ -15,7 +15,7 @@ import struct
 import termios
 
 from lab.errors import StartError
-from lab.kernel import channel, syscalls
+from lab.kernel import channel, observed, syscalls
 from lab.kernel.flags import PR
 from lab.oci.runtime_spec import Process
 from lab.runtime import capabilities, users
@@ -109,7 +109,7 @@ def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
     # as the user, who may not be allowed to go everywhere
     program = find_program(process.args[0], env.get("PATH", _DEFAULT_PATH))
     try:
-        os.execve(program, list(process.args), env)
+        observed.execve(program, process.args, env)
     except OSError as error:
         # found, but not to be run (a script's interpreter is missing, a foreign architecture):
         # Docker counts that as a program that ran and failed

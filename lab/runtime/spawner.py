@@ -18,9 +18,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.kernel import channel, syscalls
+from lab.kernel import channel, observed, syscalls
 from lab.kernel.flags import CLONE, MS, PR
 from lab.kernel.program import become
+from lab.kernel.tap import tap
 from lab.runtime import sync
 from lab.runtime.enter import enter
 from lab.runtime.init import Request, guarded_exit, set_up
@@ -31,6 +32,9 @@ _SOCKET_KINDS = {
     "netlink": (socket.AF_NETLINK, socket.SOCK_RAW, 0),
 }
 
+_CALLS, _CALLS_AT_ONCE = 1000, 25
+"""System calls of one start that are told, and how many of them fit into one message."""
+
 
 @dataclass(slots=True)
 class _Starting:
@@ -38,6 +42,11 @@ class _Starting:
 
     id: str
     content: bytes = b""
+    trace: str | None = None
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def hear(self, *call: Any) -> None:
+        self.calls.append(sync.call_record("spawner", *call))
 
 
 @dataclass(slots=True)
@@ -117,14 +126,17 @@ class Spawner:
         self._send({**answer, "exit_code": code})
 
     def _fork(self, message: dict[str, Any], fds: list[int], poll: select.poll) -> None:
-        start = _Starting(message["id"])
+        start = _Starting(message["id"], trace=message.get("trace"))
         reader, writer = os.pipe2(os.O_CLOEXEC)
+        tap.listener = None if start.trace is None else start.hear
         try:
-            pid = os.fork()
+            pid = observed.fork()
         except OSError:
             os.close(reader)
             os.close(writer)
             raise
+        finally:
+            tap.listener = None
         if pid == 0:
             signal.set_wakeup_fd(-1)
             guarded_exit(lambda: self._child(message, fds, writer), writer)
@@ -148,10 +160,20 @@ class Spawner:
         poll.unregister(fd)
         os.close(fd)
         del self.starting[fd]
-        self._conclude(start.id, sync.read_report(start.content))
+        outcome = sync.read_report(start.content)
+        self._tell_calls(start, outcome)
+        self._conclude(start.id, outcome)
         if not self.starting:
             # what ended unasked for cannot be anybody's any more, and its pid will be used again
             self.early.clear()
+
+    def _tell_calls(self, start: _Starting, outcome: dict[str, Any]) -> None:
+        """Tell the daemon what system calls a start led to, in messages that are not too long."""
+        calls = [*start.calls, *outcome.pop("calls", [])][:_CALLS]
+        for first in range(0, len(calls), _CALLS_AT_ONCE):
+            told = {"id": start.id, "trace": start.trace, "pid": outcome.get("pid", 0)}
+            part = calls[first : first + _CALLS_AT_ONCE]
+            self._send({"op": sync.TRACED, **told, "calls": part})
 
     def _conclude(self, task: str, outcome: dict[str, Any]) -> None:
         """Tell the daemon how a start has ended."""

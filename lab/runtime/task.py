@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lab.errors import StartError, Unavailable
-from lab.kernel import channel
+from lab.kernel import channel, observed
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount
 from lab.runtime import sync
@@ -29,6 +29,16 @@ START_LIMIT = 60.0
 """Seconds after which a start that the spawner does not answer counts as failed."""
 
 ExitListener = Callable[[str, int, int], None]
+
+
+class Tracer(Protocol):
+    """Who wants to know the system calls that starts lead to."""
+
+    def origin(self) -> str | None:
+        """Return what the present call is done for, as the calls are to be marked; None: not wanted."""
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take a TRACED message, in the reader's thread."""
 
 
 @dataclass(slots=True)
@@ -43,7 +53,7 @@ class Task:
         """Send a signal; a process that has ended is no error."""
         if self.pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.pidfd, number)
+                observed.pidfd_send_signal(self.pidfd, number)
 
     def hold(self) -> Task:
         """Return the same task with a descriptor of its own, which outlives `close` of this one.
@@ -100,6 +110,7 @@ class Tasks:
         hidden: Sequence[Path],
         on_exit: ExitListener,
         bind_root: str = "/",
+        tracer: Tracer | None = None,
     ) -> None:
         """`hidden` are folders that no bind may show.  `on_exit(id, status, at_ns)` is called in
         the reader's thread, after the start of that id has been answered.  `bind_root` is the
@@ -109,6 +120,7 @@ class Tasks:
         self._hidden = [str(path) for path in hidden]
         self._bind_root = bind_root
         self._on_exit = on_exit
+        self._tracer = tracer
         self._waiting: dict[str, Future[tuple[dict[str, Any], list[int]]]] = {}
         self._lock = threading.Lock()
         self._counter = itertools.count()
@@ -165,6 +177,8 @@ class Tasks:
         return [socket.socket(fileno=fd) for fd in fds]
 
     def _launch(self, message: dict[str, Any], fds: list[int]) -> Task:
+        if self._tracer is not None:
+            message["trace"] = self._tracer.origin()
         answer, received = self._ask(message["id"], message, fds)
         if channel.FDS_LOST in answer:
             # without a descriptor it could never be stopped
@@ -208,6 +222,9 @@ class Tasks:
             message, fds = received
             if message["op"] == sync.EXITED:
                 self._on_exit(message["id"], message["status"], message["at_ns"])
+            elif message["op"] == sync.TRACED:
+                if self._tracer is not None:
+                    self._tracer.hear(message)
             else:
                 self._deliver(message, fds)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lab.config import EngineConfig
 from lab.errors import LabError, SyscallError
-from lab.kernel import channel, syscalls
+from lab.kernel import channel, procfs, syscalls
 from lab.kernel.flags import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR, OPEN_TREE
 from lab.sandbox import cgroup_tree, foreground, namespaces
 from lab.sandbox.base import Launch
@@ -97,6 +97,7 @@ class Launcher:
             listen_fd=listener.fileno(),
             launcher_fd=daemon_end.fileno(),
             cgroups=cgroups.hierarchies,
+            namespaces=procfs.namespaces("self"),
         )
         wake = foreground.catch_signals()
         pid = namespaces.spawn(
@@ -188,10 +189,15 @@ class Launcher:
             self._reply(fds[1], self._show_mapped(fds[0]))
         elif operation == "can_idmap":
             self._reply(fds[0], self._can_map(message["path"]))
+        elif operation == "host_pids":
+            self._send(fds[0], {"pids": [procfs.pid_of(fd) for fd in fds[1:]]})
 
     def _reply(self, fd: int, refusal: str) -> None:
+        self._send(fd, {"refusal": refusal})
+
+    def _send(self, fd: int, answer: channel.Message) -> None:
         with socket.socket(fileno=os.dup(fd)) as sender, contextlib.suppress(OSError):
-            channel.send(sender, {"refusal": refusal})
+            channel.send(sender, answer)
 
     def _can_map(self, path: str) -> str:
         try:

@@ -9,27 +9,10 @@ from typing import Any
 
 import docker
 import pytest
-import requests
 from docker.models.containers import Container
 
 from lab.sandbox.process import EngineProcess
-
-
-class Extension:
-    """Asks /lab/v1/ over the engine's socket."""
-
-    def __init__(self, client: docker.DockerClient) -> None:
-        self._api = client.api
-
-    def ask(self, path: str, stream: bool = False) -> requests.Response:
-        address = f"{self._api.base_url}/lab/v1/{path}"
-        answer: requests.Response = self._api.get(address, stream=stream, timeout=20)
-        return answer
-
-    def get(self, path: str) -> Any:
-        answer = self.ask(path)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+from tests.integration.extension import Extension
 
 
 @pytest.fixture
