@@ -27,9 +27,9 @@ def _given(request: web.Request) -> str:
 
 async def create(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
-    config, host = parse_create(await read_object(request))
+    config, host, places = parse_create(await read_object(request))
     name = request.query.get("name", "")
-    container, warnings = await engine.creation.create(name, config, host)
+    container, warnings = await engine.creation.create(name, config, host, places)
     return answer({"Id": container.id, "Warnings": warnings}, status=201)
 
 

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
-from lab.api.bodies import answer
+from lab.api.bodies import answer, read_object
 from lab.api.keys import ENGINE
-from lab.engine.containers import Container
-from lab.engine.networks import Network
-from lab.errors import Unsupported
+from lab.api.params import Filters
+from lab.engine.network_list import LIST_FILTERS, PRUNE_FILTERS, prune, select
+from lab.engine.network_records import Network
+from lab.engine.network_wishes import parse_network
+from lab.engine.networks import Member
 from lab.oci.fields import Json
 
 
 async def list_networks(request: web.Request) -> web.Response:
-    return answer([_shape(network, []) for network in request.app[ENGINE].networks.all()])
+    networks = request.app[ENGINE].networks
+    found = select(networks, Filters.of(request, LIST_FILTERS))
+    return answer([_shape(network, []) for network in found])
 
 
 async def inspect(request: web.Request) -> web.Response:
-    engine = request.app[ENGINE]
-    network = engine.networks.get(request.match_info["id"])
-    members = [
-        each
-        for each in engine.containers.all()
-        if each.record.state.is_running and each.settings.network == network.name
-    ]
-    return answer(_shape(network, members))
+    networks = request.app[ENGINE].networks
+    network = networks.get(request.match_info["id"])
+    return answer(_shape(network, networks.members(network)))
 
 
-async def refuse(request: web.Request) -> web.Response:
-    raise Unsupported("this engine does not have networks of one's own yet")
+async def create(request: web.Request) -> web.Response:
+    wish = parse_network(await read_object(request))
+    network = await asyncio.to_thread(request.app[ENGINE].networks.create, wish)
+    return answer({"Id": network.id, "Warning": ""}, status=201)
 
 
-def _shape(network: Network, members: list[Container]) -> Json:
-    pool = network.pool
-    config = [{"Subnet": str(pool.subnet), "Gateway": str(pool.gateway)}] if pool else []
+async def remove(request: web.Request) -> web.Response:
+    networks = request.app[ENGINE].networks
+    await asyncio.to_thread(networks.remove, networks.get(request.match_info["id"]))
+    return web.Response(status=204)
+
+
+async def prune_networks(request: web.Request) -> web.Response:
+    filters = Filters.of(request, PRUNE_FILTERS)
+    removed = await asyncio.to_thread(prune, request.app[ENGINE].networks, filters)
+    return answer({"NetworksDeleted": removed or None})
+
+
+def _shape(network: Network, members: list[Member]) -> Json:
     return {
         "Name": network.name,
         "Id": network.id,
@@ -41,25 +54,25 @@ def _shape(network: Network, members: list[Container]) -> Json:
         "Scope": "local",
         "Driver": network.driver,
         "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": None, "Config": config},
-        "Internal": False,
-        "Attachable": False,
+        "IPAM": network.ipam,
+        "Internal": network.internal,
+        "Attachable": network.attachable,
         "Ingress": False,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": False,
-        "Containers": {each.id: _member(each) for each in members},
-        "Options": {},
-        "Labels": {},
+        "Containers": {each.container: _member(network, each) for each in members},
+        "Options": network.options,
+        "Labels": network.labels,
     }
 
 
-def _member(container: Container) -> Json:
-    place = container.record.networks[0]
+def _member(network: Network, member: Member) -> Json:
+    length = network.pool.subnet.prefixlen if network.pool else 0
     return {
-        "Name": container.name,
-        "EndpointID": place.endpoint_id,
-        "MacAddress": place.mac,
-        "IPv4Address": f"{place.address}/{place.prefix_length}" if place.address else "",
+        "Name": member.name,
+        "EndpointID": member.endpoint,
+        "MacAddress": member.mac,
+        "IPv4Address": f"{member.address}/{length}" if member.address else "",
         "IPv6Address": "",
     }
 
@@ -67,8 +80,7 @@ def _member(container: Container) -> Json:
 ROUTES = [
     ("GET", "/networks", list_networks),
     ("GET", "/networks/{id}", inspect),
-    ("POST", "/networks/create", refuse),
-    ("POST", "/networks/{id}/connect", refuse),
-    ("POST", "/networks/{id}/disconnect", refuse),
-    ("DELETE", "/networks/{id}", refuse),
+    ("POST", "/networks/create", create),
+    ("POST", "/networks/prune", prune_networks),
+    ("DELETE", "/networks/{id}", remove),
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lab.engine.refusals import refuse_networking
+from lab.engine.endpoint_settings import parse_networking
 from lab.engine.settings import CONFIG_DEFAULTS, HOST_DEFAULTS
 from lab.engine.signals import parse_signal
+from lab.engine.state import Attachment
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci import fields
 from lab.oci.fields import Json
@@ -15,13 +16,14 @@ _LISTS = ("Env", "Cmd", "Entrypoint")
 _MAPS = ("ExposedPorts", "Volumes")
 
 
-def parse_create(body: Json) -> tuple[Json, Json]:
-    """Return Config and HostConfig of a request.
+def parse_create(body: Json) -> tuple[Json, Json, list[Attachment]]:
+    """Return Config and HostConfig of a request, and its places in networks.
 
     Raises InvalidParameter for wrong types and values, Unsupported for what cannot be done yet.
     """
-    refuse_networking(fields.obj(body, "NetworkingConfig"))
-    return _config(body), _host(fields.obj(body, "HostConfig"))
+    config, host = _config(body), _host(fields.obj(body, "HostConfig"))
+    networking, mac = fields.obj(body, "NetworkingConfig"), fields.text(body, "MacAddress")
+    return config, host, parse_networking(networking, host, mac)
 
 
 def _config(body: Json) -> Json:
@@ -52,8 +54,6 @@ def _check(config: Json, body: Json) -> None:
         parse_signal(config["StopSignal"])
     if fields.obj(body, "Healthcheck").get("Test") not in (None, [], ["NONE"]):
         raise Unsupported("this engine does not support --health-cmd yet")
-    if fields.text(body, "MacAddress"):
-        raise Unsupported("this engine does not support --mac-address yet")
 
 
 def _words(body: Json, key: str) -> list[str]:

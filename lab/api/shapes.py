@@ -158,34 +158,33 @@ def _mount(source: str, destination: str, options: tuple[str, ...]) -> Json:
 
 
 def _networks(record: Record) -> Json:
-    return {each.network: endpoint(each) for each in record.networks} or {
-        record.host["NetworkMode"]: endpoint(Attachment(record.host["NetworkMode"]))
-    }
+    return {each.network: endpoint(each) for each in record.networks}
 
 
-def endpoint(attachment: Attachment) -> Json:
+def endpoint(place: Attachment) -> Json:
     """Return a container's place in a network."""
     return {
-        "IPAMConfig": None,
-        "Links": None,
-        "Aliases": None,
-        "MacAddress": attachment.mac,
-        "DriverOpts": None,
-        "NetworkID": attachment.network_id,
-        "EndpointID": attachment.endpoint_id,
-        "Gateway": attachment.gateway,
-        "IPAddress": attachment.address,
-        "IPPrefixLen": attachment.prefix_length,
+        "IPAMConfig": place.ipam,
+        "Links": place.links,
+        "Aliases": place.aliases,
+        "MacAddress": place.mac,
+        "DriverOpts": place.driver_opts,
+        "NetworkID": place.network_id,
+        "EndpointID": place.endpoint_id,
+        "Gateway": place.gateway,
+        "IPAddress": place.address,
+        "IPPrefixLen": place.prefix_length,
         "IPv6Gateway": "",
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
-        "DNSNames": None,
+        "DNSNames": place.names,
     }
 
 
 def _network_settings(record: Record) -> Json:
-    first = record.networks[0] if record.networks else Attachment("")
-    top: dict[str, Any] = endpoint(first)
+    # Docker's old members: the place in the default network
+    default = [each for each in record.networks if each.network == "bridge"]
+    top: dict[str, Any] = endpoint(default[0] if default else Attachment(""))
     kept = ("EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPAddress",
             "IPPrefixLen", "IPv6Gateway", "MacAddress")  # fmt: skip
     return {

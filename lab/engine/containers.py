@@ -15,7 +15,7 @@ from lab.engine.logged import logged
 from lab.engine.logs import LogFile
 from lab.engine.persist import ContainerTable
 from lab.engine.settings import HostSettings
-from lab.engine.state import Record, Status, check, now
+from lab.engine.state import Attachment, Record, Status, check, now
 from lab.errors import Conflict, InvalidParameter, NotFound
 from lab.ids import ID_PATTERN, check_name, find_prefix, generate_name, new_id, short_id
 from lab.image.archive import export_tree
@@ -116,20 +116,30 @@ class Containers:
             if folder.name not in self._by_id:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def create(self, name: str, config: Json, host: Json) -> Container:
-        """Create a container of the image that `config` names.
+    def create(
+        self, name: str, config: Json, host: Json, places: list[Attachment] | None = None
+    ) -> Container:
+        """Create a container of the image that `config` names, in the networks of `places`.
 
         Raises NotFound for the image, Conflict for the name, InvalidParameter and Unsupported
         for settings.  Nothing is left behind then.
         """
         image = self._images.resolve(config["Image"])
-        return self._create(name, commands.complete(config, image.config.config), host, image)
+        full = commands.complete(config, image.config.config)
+        return self._create(name, full, host, image, places)
 
     def create_for_step(self, image: Image | None, config: Json, host: Json) -> Container:
         """Create a container for a build's step: `config` is complete, None the empty image."""
         return self._create("", config, host, image)
 
-    def _create(self, name: str, config: Json, host: Json, image: Image | None) -> Container:
+    def _create(
+        self,
+        name: str,
+        config: Json,
+        host: Json,
+        image: Image | None,
+        places: list[Attachment] | None = None,
+    ) -> Container:
         self.require_room()
         path, args = commands.split(config)
         container_id = new_id()
@@ -147,6 +157,7 @@ class Containers:
             host=host,
             path=path,
             args=args,
+            networks=places or [Attachment(host["NetworkMode"])],
         )
         with ExitStack() as undo:
             self._snapshots.prepare(container_id, self._layers.container_parent(image))

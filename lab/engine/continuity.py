@@ -20,7 +20,9 @@ def settle(containers: Containers, interrupted: list[Container]) -> None:
         state = container.record.state
         state.status, state.pid, state.exit_code = Status.EXITED, 0, CRASH_CODE
         state.finished_at = now()
-        container.record.networks, container.record.ports = [], {}
+        for place in container.record.networks:
+            place.clear()
+        container.record.ports = {}
         with containers.together():
             containers.save(container)
             containers.log_event(container, "die", exitCode=str(CRASH_CODE))

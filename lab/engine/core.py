@@ -16,6 +16,7 @@ from lab.engine.bundles import Bundles
 from lab.engine.containers import Container, Containers
 from lab.engine.continuity import settle, stop_all
 from lab.engine.creation import Creation
+from lab.engine.endpoints import Endpoints
 from lab.engine.execs import Execs
 from lab.engine.explore import Explorer
 from lab.engine.extension import Extension
@@ -26,9 +27,11 @@ from lab.engine.launcher import LauncherLink
 from lab.engine.layers import Layers
 from lab.engine.lifecycle import Lifecycle
 from lab.engine.namespaces import NamespaceView
+from lab.engine.network_records import NetworkTable
 from lab.engine.networks import Networks
 from lab.engine.persist import ContainerTable
 from lab.engine.processes import ProcessView
+from lab.engine.publishing import Publisher
 from lab.engine.ready import ReadyLayers
 from lab.engine.registries import Registries
 from lab.engine.samples import Samples
@@ -117,7 +120,8 @@ class Engine:
         bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
         outside = self.link if self.config.forwards else None
         relay = PortRelay(lambda kind: self.tasks.sockets(kind)[0], outside=outside)
-        self.networks = Networks(bridges, relay, self.journal)
+        self.networks = Networks(bridges, NetworkTable(self.database), self.journal)
+        self.endpoints = Endpoints(self.networks, Publisher(relay))
 
     def _build_containers(self, root: Path) -> None:
         self.containers = Containers(
@@ -131,12 +135,12 @@ class Engine:
         )
         bundles = Bundles(self.snapshots, self.filters, self.ids, list(self.config.cgroups))
         self.lifecycle = Lifecycle(
-            self.containers, bundles, self.networks, self.cgroups, self.tasks
+            self.containers, bundles, self.endpoints, self.cgroups, self.tasks
         )
         self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups)
         self.creation = Creation(
             self.containers,
-            self.networks,
+            self.endpoints,
             self.cgroups,
             self.link,
             HostFolders(Path(self.config.bind_root or "/"), [root]),
@@ -197,7 +201,7 @@ class Engine:
     async def close(self) -> None:
         """Close everything, when no request is being served any more."""
         await self.execs.settle()
-        await asyncio.to_thread(self.networks.close)
+        await asyncio.to_thread(self.endpoints.close)
         for part in (self.builds, self.transfer, self.registries, self.snapshots):
             await asyncio.to_thread(part.close)
         self.hub.close()

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 
 from lab.engine.containers import Container, Containers
+from lab.engine.endpoints import Endpoints
 from lab.engine.host_folders import HostFolders
 from lab.engine.launcher import LauncherLink
-from lab.engine.networks import Networks
 from lab.engine.settings import HostSettings
+from lab.engine.state import Attachment
 from lab.errors import InvalidParameter, NotFound, Unsupported
 from lab.network.bindings import Port, parse_port_bindings
 from lab.oci.fields import Json
@@ -39,7 +40,7 @@ class Creation:
     def __init__(
         self,
         containers: Containers,
-        networks: Networks,
+        endpoints: Endpoints,
         cgroups: CgroupManager,
         link: LauncherLink,
         folders: HostFolders,
@@ -48,24 +49,27 @@ class Creation:
     ) -> None:
         """`folders` are those that binds may show; the machine has `cpus`."""
         self._containers = containers
-        self._networks = networks
+        self._endpoints = endpoints
         self._cgroups = cgroups
         self._link = link
         self._folders = folders
         self._idmapped = idmapped
         self._cpus = cpus
 
-    async def create(self, name: str, config: Json, host: Json) -> tuple[Container, list[str]]:
-        """Create a container; return it with Docker's warnings."""
+    async def create(
+        self, name: str, config: Json, host: Json, places: list[Attachment] | None = None
+    ) -> tuple[Container, list[str]]:
+        """Create a container in the networks of `places`; return it with Docker's warnings."""
         settings = HostSettings.from_json(host)
-        self._check_network(settings.network)
+        for network in (settings.network, *(place.network for place in places or ())):
+            self._check_network(network)
         self._check_cpus(settings.limits)
         parse_port_bindings(host["PortBindings"])
         _check_config(config, settings)
         warnings = self._discard_limits(settings.limits, host)
         for bind in settings.binds:
             warnings += await asyncio.to_thread(self._check_bind, bind)
-        return self._containers.create(name, config, host), warnings
+        return self._containers.create(name, config, host, places), warnings
 
     def _check_network(self, name: str) -> None:
         """Refuse a network that the engine does not support; an absent one is missed at the start.
@@ -73,7 +77,7 @@ class Creation:
         So it is with Docker, and clients take a 404 at the creation for a missing image.
         """
         with contextlib.suppress(NotFound):
-            self._networks.check(name)
+            self._endpoints.check(name)
 
     def _check_cpus(self, limits: Limits) -> None:
         if limits.nano_cpus > self._cpus * 1_000_000_000:

@@ -18,8 +18,8 @@ from typing import Any
 
 from lab.engine.bundles import Bundles
 from lab.engine.containers import Container, Containers
+from lab.engine.endpoints import Endpoints
 from lab.engine.logged import logged
-from lab.engine.networks import Networks
 from lab.engine.signals import exit_code, runtime_failure, stop_seconds, stop_signal
 from lab.engine.state import NEVER, Status, check, moment, now
 from lab.errors import LabError, NotModified, StartError, Unavailable
@@ -39,13 +39,13 @@ class Lifecycle:
         self,
         containers: Containers,
         bundles: Bundles,
-        networks: Networks,
+        endpoints: Endpoints,
         cgroups: CgroupManager,
         tasks: Tasks,
     ) -> None:
         self._containers = containers
         self._bundles = bundles
-        self._networks = networks
+        self._endpoints = endpoints
         self._cgroups = cgroups
         self._tasks = tasks
         self._running: dict[str, Container] = {}
@@ -80,8 +80,8 @@ class Lifecycle:
         self._containers.require_room()
         container.record.warnings = []
         with ExitStack() as undo:
-            undo.callback(self._networks.disconnect, container)
-            endpoints = await asyncio.to_thread(self._networks.connect, container)
+            undo.callback(self._endpoints.disconnect, container)
+            endpoints = await asyncio.to_thread(self._endpoints.connect, container)
             undo.callback(self._cgroups.remove, container.id)
             self._cgroups.create(container.id, container.settings.limits)
             bundle = await asyncio.to_thread(self._bundles.prepare, container)
@@ -146,7 +146,7 @@ class Lifecycle:
                 await asyncio.wait_for(container.streams.ended(), OUTPUT_LIMIT)
             killed_for_memory = bool(self._cgroups.sample(container.id).oom_kills)
             with logged("what a container had of the network"):
-                await asyncio.to_thread(self._networks.disconnect, container)
+                await asyncio.to_thread(self._endpoints.disconnect, container)
             with logged("the control group of a container"):
                 await asyncio.to_thread(self._cgroups.remove, container.id)
             # from here on without a pause: nobody may attach to a run that is over

@@ -1,147 +1,256 @@
-"""The networks that containers are in, and their published ports.
+"""The networks of the engine: made, found, listed, removed.  Who is in them: lab.engine.endpoints.
 
-Every engine has three: `bridge`, `none` and `host`.  Networks of one's own are not there yet.
+Every engine has three from the beginning: `bridge`, `none` and `host`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+import threading
 from ipaddress import IPv4Address
-from typing import Any
 
-from lab.engine.containers import Container
-from lab.engine.state import Attachment, now
-from lab.errors import NotFound, Unsupported
-from lab.ids import find_prefix, new_id
+from lab.engine.logged import logged
+from lab.engine.network_records import Network, NetworkTable
+from lab.engine.network_wishes import NetworkWish, name_taken
+from lab.engine.state import now
+from lab.errors import Forbidden, NotFound
+from lab.ids import find_prefix, new_id, short_id
 from lab.journal import Journal
-from lab.network.bindings import parse_port_bindings
-from lab.network.bridge import DEFAULT_BRIDGE, Bridges
-from lab.network.endpoint import plan_endpoint
-from lab.network.ipam import AddressSpace, Pool
-from lab.network.ports import PortRelay, PublishedPort
+from lab.network.bridge import DEFAULT_BRIDGE, DEFAULT_MTU, Bridges, bridge_name
+from lab.network.ipam import DEFAULT_GATEWAY, DEFAULT_SUBNET, AddressSpace, mac_of
+
+_DEFAULT_OPTIONS = {
+    "com.docker.network.bridge.default_bridge": "true",
+    "com.docker.network.bridge.enable_icc": "true",
+    "com.docker.network.bridge.enable_ip_masquerade": "true",
+    "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+    "com.docker.network.bridge.name": DEFAULT_BRIDGE,
+    "com.docker.network.driver.mtu": str(DEFAULT_MTU),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A network: `driver` is `bridge`, `null` or `host`; `pool` its addresses, if it has any."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """A running container's endpoint in a network; `address` is empty in one without addresses."""
 
-    id: str
+    container: str
     name: str
-    driver: str
-    created: str
-    pool: Pool | None = None
-    bridge: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plugged:
-    """What a running container has of the network: to be given back when it ends."""
-
-    pool: Pool
-    address: IPv4Address
-    published: tuple[PublishedPort, ...]
+    endpoint: str
+    mac: str = ""
+    address: str = ""
 
 
 class Networks:
-    """Plugs containers in and out.  Its blocking calls take a millisecond or two."""
+    """All networks.  Usable from any thread; its calls take a few milliseconds."""
 
-    def __init__(self, bridges: Bridges, relay: PortRelay, journal: Journal) -> None:
-        self._relay = relay
+    def __init__(self, bridges: Bridges, table: NetworkTable, journal: Journal) -> None:
+        self._bridges = bridges
+        self._table = table
         self._journal = journal
         self._space = AddressSpace()
-        self._plugged: dict[str, Plugged] = {}
-        pool = self._space.request_pool()
-        bridges.create(DEFAULT_BRIDGE, pool)
-        at = now()
-        builtin = (
-            Network(new_id(), "bridge", "bridge", at, pool, DEFAULT_BRIDGE),
-            Network(new_id(), "host", "host", at),
-            Network(new_id(), "none", "null", at),
-        )
-        self._networks = {network.name: network for network in builtin}
+        self._networks: dict[str, Network] = {}
+        self._members: dict[str, dict[str, Member]] = {}
+        # held while a network is made or removed, and while someone joins one or leaves it
+        self._lock = threading.RLock()
+        self._restore()
+
+    # --- finding
 
     def get(self, text: str) -> Network:
         """Return the network that a name, an id or the beginning of one means; NotFound."""
-        if text in self._networks:
-            return self._networks[text]
-        by_id = {network.id: network for network in self._networks.values()}
-        found = find_prefix(text, by_id)
+        with self._lock:
+            if text in self._networks:
+                return self._networks[text]
+            for network in self._networks.values():
+                if network.name == text:
+                    return network
+            found = find_prefix(text, self._networks)
         if found is None:
             raise NotFound(f"network {text} not found")
-        return by_id[found]
+        return self._networks[found]
+
+    def find(self, text: str) -> Network | None:
+        """Return what `get` does, or None."""
+        try:
+            return self.get(text)
+        except NotFound:
+            return None
 
     def all(self) -> list[Network]:
         """Return all networks, by name."""
         return sorted(self._networks.values(), key=lambda network: network.name)
 
-    def check(self, name: str) -> Network:
-        """Return the network that a new container names; NotFound or Unsupported."""
-        network = self.get(name)
-        if network.driver == "host":
-            raise Unsupported("this engine does not support --network host yet")
+    def members(self, network: Network) -> list[Member]:
+        """Return who is plugged in, in the order of joining."""
+        with self._lock:
+            return list(self._members.get(network.id, {}).values())
+
+    # --- making and removing
+
+    def create(self, wish: NetworkWish) -> Network:
+        """Make a network.
+
+        Raises Forbidden, InvalidParameter, NetworkError or Conflict, in Docker's words; nothing
+        is left behind then.
+        """
+        with self._lock:
+            if wish.name in ("bridge", "host", "none", "default"):
+                raise Forbidden(f"operation is not permitted on predefined {wish.name} network ")
+            if any(network.name == wish.name for network in self._networks.values()):
+                raise name_taken(wish.name)
+            network_id = new_id()
+            bridge = wish.bridge or bridge_name(network_id)
+            self._check_bridge(network_id, bridge)
+            pool = self._space.request_pool(wish.subnet, wish.ip_range, wish.gateway, wish.aux)
+            network = Network(
+                id=network_id,
+                name=wish.name,
+                driver="bridge",
+                created=now(),
+                pool=pool,
+                bridge=bridge,
+                internal=wish.internal,
+                attachable=wish.attachable,
+                options=wish.options,
+                labels=wish.labels,
+                ipam=_ipam(wish, str(pool.subnet), str(pool.gateway)),
+                aux=wish.aux,
+                chosen=bool(wish.subnet),
+            )
+            try:
+                self._make(network)
+            except BaseException:
+                self._space.release_pool(pool)
+                raise
         return network
 
-    def connect(self, container: Container) -> list[dict[str, Any]]:
-        """Plug a container in, publish its ports, and return the plans of its interfaces.
+    def remove(self, network: Network) -> None:
+        """Remove a network; Forbidden for a predefined one and one that is in use."""
+        with self._lock:
+            if network.predefined:
+                raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
+            if network.id not in self._networks:
+                raise NotFound(f"network {network.id} not found")
+            if members := self.members(network):
+                shown = (f'name:"{each.name}" id:"{short_id(each.endpoint)}"' for each in members)
+                raise Forbidden(
+                    f"error while removing network: network {network.name} has active endpoints "
+                    f"({', '.join(shown)})"
+                )
+            with self._journal.together():
+                self._table.delete(network.id)
+                self.log(network, "destroy")
+            del self._networks[network.id]
+            with logged("the bridge of a network"):
+                self._bridges.remove(network.bridge)
+            if network.pool:
+                self._space.release_pool(network.pool)
 
-        The record is filled in.  Raises NetworkError, in Docker's words, for ports that are
-        taken; then nothing is plugged in.
+    # --- joining and leaving
+
+    def join(self, network: Network, member: Member, preferred: str = "") -> Member:
+        """Take an address for a container, so that the network cannot be removed any more.
+
+        `preferred` is the address that it is to have.  Raises Forbidden if that is taken or the
+        container is there already, NetworkError if no address is left, NotFound for a network
+        that has just been removed.
         """
-        record = container.record
-        network = self.check(container.settings.network)
-        attachment = Attachment(network.name, network.id, new_id())
-        record.networks, record.ports = [attachment], {}
-        if network.pool is None:
-            return []
-        bindings = parse_port_bindings(record.host["PortBindings"] or {})
-        address = self._space.request_address(network.pool, network.name)
-        published: list[PublishedPort] = []
-        endpoint = f"{container.name} ({attachment.endpoint_id})"
+        with self._lock:
+            if network.id not in self._networks:
+                raise NotFound(f"network {network.id} not found")
+            members = self._members.setdefault(network.id, {})
+            if member.container in members:
+                raise Forbidden(
+                    f"endpoint with name {member.name} already exists in network {network.name}"
+                )
+            if network.pool:
+                shown = f"{network.name} ({network.id})"
+                address = self._space.request_address(network.pool, shown, preferred)
+                mac = member.mac or mac_of(address)
+                member = dataclasses.replace(member, address=str(address), mac=mac)
+            members[member.container] = member
+        return member
+
+    def leave(self, network: Network, container_id: str) -> None:
+        """Give a container's address back; one that is not there is no error."""
+        with self._lock:
+            member = self._members.get(network.id, {}).pop(container_id, None)
+            if member and network.pool:
+                self._space.release_address(network.pool, IPv4Address(member.address))
+
+    def log(self, network: Network, action: str, **attributes: str) -> None:
+        """Journal something that happened to a network."""
+        members = {**attributes, "name": network.name, "type": network.driver}
+        self._journal.append("network", action, network.id, members)
+
+    def log_prune(self) -> None:
+        """Journal that unused networks were removed."""
+        self._journal.append("network", "prune", "", {"reclaimed": "0"})
+
+    # --- the beginning
+
+    def _restore(self) -> None:
+        stored = {network.name: network for network in self._table.all()}
+        for network in stored.values() or ():
+            if network.pool:
+                self._adopt(network)
+            self._networks[network.id] = network
+        if "bridge" not in stored:
+            self._make_predefined()
+
+    def _adopt(self, network: Network) -> None:
+        """Make the bridge of a stored network: those of an earlier engine went with it."""
+        pool = network.pool
+        assert pool is not None
+        with logged(f"the bridge of the network {network.name}"):
+            addresses = str(pool.subnet), str(pool.ip_range), str(pool.gateway)
+            self._space.request_pool(*addresses, network.aux)
+            self._bridges.create(network.bridge, pool, network.mtu)
+
+    def _make_predefined(self) -> None:
+        pool = self._space.request_pool(DEFAULT_SUBNET, gateway=DEFAULT_GATEWAY)
+        at = now()
+        config = [{"Subnet": str(pool.subnet), "Gateway": str(pool.gateway)}]
+        ipam = {"Driver": "default", "Options": None, "Config": config}
+        bridge = Network(new_id(), "bridge", "bridge", at, pool, DEFAULT_BRIDGE)
+        bridge = dataclasses.replace(bridge, options=dict(_DEFAULT_OPTIONS), ipam=ipam)
+        self._bridges.create(bridge.bridge, pool)
+        bare = {"Driver": "default", "Options": None, "Config": None}
+        host, none = Network(new_id(), "host", "host", at), Network(new_id(), "none", "null", at)
+        with self._journal.together():
+            for network in (
+                bridge,
+                *(dataclasses.replace(each, ipam=bare) for each in (host, none)),
+            ):
+                self._table.save(network)
+                self._networks[network.id] = network
+
+    def _make(self, network: Network) -> None:
+        assert network.pool is not None
+        self._bridges.create(network.bridge, network.pool, network.mtu)
         try:
-            for binding in bindings:
-                published += self._relay.publish(binding, str(address), endpoint)
+            with self._journal.together():
+                self._table.save(network)
+                self.log(network, "create")
         except BaseException:
-            self._relay.unpublish(published)
-            self._space.release_address(network.pool, address)
-            record.networks = [Attachment(network.name, network.id)]
+            self._bridges.remove(network.bridge)
             raise
-        self._plugged[record.id] = Plugged(network.pool, address, tuple(published))
-        plan = plan_endpoint(network.bridge, network.pool, address)
-        attachment.address, attachment.mac = plan.address, plan.mac
-        attachment.prefix_length, attachment.gateway = plan.prefix_length, plan.gateway
-        record.ports = _ports(record.config.get("ExposedPorts") or {}, published)
-        self._log("connect", network, record.id)
-        return [plan.to_json()]
+        self._networks[network.id] = network
 
-    def disconnect(self, container: Container) -> None:
-        """Unplug a container that has ended; one that is not plugged in is no error."""
-        record = container.record
-        plugged = self._plugged.pop(record.id, None)
-        if plugged is None:
-            return
-        self._relay.unpublish(plugged.published)
-        self._space.release_address(plugged.pool, plugged.address)
-        network = self.get(record.networks[0].network)
-        record.networks = [Attachment(network.name, network.id)]
-        record.ports = {}
-        self._log("disconnect", network, record.id)
-
-    def close(self) -> None:
-        """End all published ports."""
-        self._relay.close()
-
-    def _log(self, action: str, network: Network, container_id: str) -> None:
-        attributes = {"container": container_id, "name": network.name, "type": network.driver}
-        self._journal.append("network", action, network.id, attributes)
+    def _check_bridge(self, network_id: str, name: str) -> None:
+        for other in self._networks.values():
+            if other.bridge == name:
+                raise Forbidden(
+                    f"cannot create network {network_id} ({name}): conflicts with network "
+                    f"{other.id} ({name}): networks have same bridge name"
+                )
 
 
-def _ports(
-    exposed: dict[str, Any], published: list[PublishedPort]
-) -> dict[str, list[dict[str, str]] | None]:
-    """Return Docker's map of ports: those exposed, and where each is published."""
-    ports: dict[str, list[dict[str, str]] | None] = dict.fromkeys(exposed)
-    for port in published:
-        entry = {"HostIp": port.host_ip, "HostPort": str(port.host_port)}
-        key = f"{port.port}/{port.protocol}"
-        ports[key] = [*(ports.get(key) or []), entry]
-    return ports
+def _ipam(wish: NetworkWish, subnet: str, gateway: str) -> dict[str, object]:
+    config: dict[str, object] = {"Subnet": subnet}
+    if wish.ip_range:
+        config["IPRange"] = wish.ip_range
+    config["Gateway"] = gateway
+    if wish.aux:
+        config["AuxiliaryAddresses"] = wish.aux
+    return {"Driver": wish.ipam_driver, "Options": wish.ipam_options, "Config": [config]}

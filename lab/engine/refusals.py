@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci import fields
 from lab.oci.fields import Json
@@ -44,13 +42,6 @@ _HOST = {
     "PublishAllPorts": "--publish-all",
     "Privileged": "--privileged",
 }
-_ENDPOINT = {
-    "IPAMConfig": "--ip",
-    "Links": "--link",
-    "Aliases": "--network-alias",
-    "MacAddress": "--mac-address",
-    "DriverOpts": "--network driver-opt",
-}
 _MODES = {
     "IpcMode": ("", "private", "shareable"),
     "UsernsMode": ("",),
@@ -85,18 +76,6 @@ def refuse_unsupported(host: Json) -> None:
     runtime = fields.text(host, "Runtime")
     if runtime not in ("", "lab"):
         raise InvalidParameter(f"unknown or invalid runtime name: {runtime}")
-
-
-def refuse_networking(networking: Json) -> None:
-    """Raise Unsupported, naming the option, if NetworkingConfig asks for what is not done yet."""
-    endpoints = fields.obj(networking, "EndpointsConfig")
-    if len(endpoints) > 1:
-        raise Unsupported("this engine does not support several networks of one container yet")
-    for name in endpoints:
-        endpoint: dict[str, Any] = fields.obj(endpoints, name)
-        for key, option in _ENDPOINT.items():
-            if endpoint.get(key):
-                raise _refusal(option)
 
 
 def _refusal(option: str) -> Unsupported:

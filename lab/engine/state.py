@@ -74,7 +74,12 @@ class State:
 
 @dataclass(slots=True)
 class Attachment:
-    """A container's place in one network; addresses are empty while it does not run."""
+    """A container's place in one network: what it asks for, and what it has while it runs.
+
+    `ipam` (IPAMConfig), `aliases`, `links` and `driver_opts` are Docker's EndpointSettings as
+    the client gave them, `wanted_mac` and `priority` its MacAddress and GwPriority; `names` are
+    those that the embedded DNS knows it by.
+    """
 
     network: str
     network_id: str = ""
@@ -83,6 +88,22 @@ class Attachment:
     prefix_length: int = 0
     gateway: str = ""
     mac: str = ""
+    ipam: Json | None = None
+    aliases: list[str] | None = None
+    links: list[str] | None = None
+    driver_opts: dict[str, str] | None = None
+    wanted_mac: str = ""
+    priority: int = 0
+    names: list[str] | None = None
+
+    @property
+    def wanted_address(self) -> str:
+        return str((self.ipam or {}).get("IPv4Address") or "")
+
+    def clear(self) -> None:
+        """Forget what it had: the container does not run any more."""
+        self.endpoint_id = self.address = self.gateway = self.mac = ""
+        self.prefix_length = 0
 
 
 @dataclass(slots=True)

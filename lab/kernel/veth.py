@@ -21,7 +21,8 @@ class Endpoint:
     """Where a container is plugged in.
 
     `host_name` is the interface on the sandbox's side, a port of `bridge`; `name` the one in the
-    container.  `gateway` is the default route's next hop, empty for none.  `mtu` in bytes.
+    container.  `gateway` is the default route's next hop, empty for none.  `mtu` in bytes.  A
+    `separate` endpoint reaches the bridge's own address, and no other separate endpoint.
     """
 
     host_name: str
@@ -32,6 +33,7 @@ class Endpoint:
     gateway: str
     mac: str
     mtu: int = 1500
+    separate: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as it travels to the spawner."""

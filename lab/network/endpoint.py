@@ -15,24 +15,27 @@ __all__ = ["Endpoint", "plan_endpoint"]
 def plan_endpoint(
     bridge: str,
     pool: Pool,
-    address: IPv4Address,
+    address: str,
     *,
     number: int = 0,
+    gateway: str = "",
     mac: str = "",
     mtu: int = DEFAULT_MTU,
+    separate: bool = False,
 ) -> Endpoint:
     """Return the plan for a container's interface `eth<number>` with `address` on `bridge`.
 
-    The first interface gets the default route.  The name on the sandbox's side is fresh each
-    time: the interface of a container that just ended may still be there.
+    `gateway` is given to the interface that gets the default route.  The name on the sandbox's
+    side is fresh each time: the interface of a container that just ended may still be there.
     """
     return Endpoint(
         host_name=f"veth{secrets.token_hex(5)}",
         name=f"eth{number}",
         bridge=bridge,
-        address=str(address),
+        address=address,
         prefix_length=pool.subnet.prefixlen,
-        gateway=str(pool.gateway) if number == 0 else "",
-        mac=mac or mac_of(address),
+        gateway=gateway,
+        mac=mac or mac_of(IPv4Address(address)),
         mtu=mtu,
+        separate=separate,
     )

@@ -8,11 +8,12 @@ Source: moby, libnetwork's default IPAM driver (order of pools and addresses, wo
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from lab.errors import Forbidden, InvalidParameter, NetworkError
+from lab.network.ipam_config import parse_config
 
 DEFAULT_SUBNET = "172.17.0.0/16"
 DEFAULT_GATEWAY = "172.17.0.1"
@@ -53,21 +54,31 @@ class AddressSpace:
         self._taken: dict[IPv4Network, _Addresses] = {}
         self._lock = threading.Lock()
 
-    def request_pool(self, subnet: str = "", ip_range: str = "", gateway: str = "") -> Pool:
+    def request_pool(
+        self,
+        subnet: str = "",
+        ip_range: str = "",
+        gateway: str = "",
+        aux: Mapping[str, str] | None = None,
+    ) -> Pool:
         """Reserve a subnet and the gateway's address in it.
 
         Without `subnet`, the next free predefined one; without `gateway`, the first address.
+        No container gets an address of `aux`, whose keys are names for people.
         Raises InvalidParameter if the texts make no sense together or all predefined subnets are
-        in use, Forbidden if the subnet overlaps with another, NetworkError if the gateway cannot
-        have its address.
+        in use, Forbidden if the subnet overlaps with another, NetworkError if the gateway or an
+        auxiliary address cannot be had.
         """
-        wanted, inner, router = _parse_config(subnet, ip_range, gateway)
+        wish = parse_config(subnet, ip_range, gateway, aux)
         with self._lock:
-            chosen = self._free_subnet() if wanted is None else self._checked(wanted)
+            chosen = self._free_subnet() if wish.subnet is None else self._checked(wish.subnet)
             addresses = _Addresses.of(chosen)
-            given = _take_gateway(addresses, chosen, inner or chosen, router)
+            inner = wish.ip_range or chosen
+            given = _take_gateway(addresses, chosen, inner, wish.gateway)
+            for name, address in wish.aux.items():
+                _take_auxiliary(addresses, chosen, name, address)
             self._taken[chosen] = addresses
-            return Pool(chosen, inner or chosen, given)
+            return Pool(chosen, inner, given)
 
     def release_pool(self, pool: Pool) -> None:
         """Give a subnet back with all its addresses; an unknown one is no error."""
@@ -189,52 +200,15 @@ def _take_gateway(
     return given
 
 
-def _parse_config(
-    subnet: str, ip_range: str, gateway: str
-) -> tuple[IPv4Network | None, IPv4Network | None, IPv4Address | None]:
-    """Check a network's addresses as Docker does, all complaints in one message."""
-    faults: list[str] = []
-    outer = _parse_network(subnet, "subnet", faults) if subnet else None
-    inner = _parse_network(ip_range, "ip-range", faults) if ip_range else None
-    router = _parse_gateway(gateway, faults) if gateway else None
-    if outer and inner:
-        faults += _range_faults(inner, outer)
-    if outer and router and router not in outer:
-        faults.append(
-            f"invalid gateway {gateway}: parent subnet {outer} doesn't contain this address"
+def _take_auxiliary(
+    addresses: _Addresses, subnet: IPv4Network, name: str, address: IPv4Address
+) -> None:
+    if address not in subnet:
+        raise Forbidden(
+            f"auxiliary address: ({name}:{address}) must belong to the master pool: {subnet}"
         )
-    if ip_range and not subnet:
-        faults.append(f"invalid ip-range {ip_range}: it needs a parent subnet")
-    if faults:
-        lines = faults if len(faults) == 1 else [f"* {fault}" for fault in faults]
-        raise InvalidParameter("invalid network config:\n" + "\n".join(lines))
-    return outer, inner, router
-
-
-def _parse_network(text: str, what: str, faults: list[str]) -> IPv4Network | None:
-    try:
-        network = IPv4Network(text, strict=False)
-    except ValueError:
-        faults.append(f"invalid {what} {text}: an IPv4 block such as 10.1.0.0/16 is wanted")
-        return None
-    if str(network.network_address) != text.partition("/")[0]:
-        faults.append(f"invalid {what} {text}: it should be {network}")
-    return network
-
-
-def _parse_gateway(text: str, faults: list[str]) -> IPv4Address | None:
-    try:
-        return IPv4Address(text)
-    except ValueError:
-        faults.append(f"invalid gateway address {text} in Ipam configuration")
-        return None
-
-
-def _range_faults(inner: IPv4Network, outer: IPv4Network) -> Iterator[str]:
-    if inner.prefixlen < outer.prefixlen:
-        yield f"invalid ip-range {inner}: CIDR block is bigger than its parent subnet {outer}"
-    if not inner.overlaps(outer):
-        yield f"invalid ip-range {inner}: parent subnet {outer} doesn't contain ip-range"
+    if addresses.take(address) is None:
+        raise NetworkError(f"failed to allocate secondary ip address ({name}:{address}): {_IN_USE}")
 
 
 def _parse_preferred(text: str, subnet: IPv4Network) -> IPv4Address:

@@ -279,7 +279,18 @@ def main(
     channel.close_all(daemon_fds)
     # the daemon keeps the host's network; everything forked from here on has the sandbox's own
     syscalls.unshare(CLONE.NEWNET)
+    _forward_nothing()
     gc.collect()
     gc.freeze()
     spawner = Spawner(ours, launcher, daemon_pid)
     os._exit(spawner.serve() & 0xFF)
+
+
+def _forward_nothing() -> None:
+    """Route no packet from one bridge to another: networks are kept apart.
+
+    A new network namespace has the host's settings, not the kernel's defaults.  Source: kernel
+    docs, sysctl/net, devconf_inherit_init_net.
+    """
+    with open("/proc/sys/net/ipv4/ip_forward", "w") as file:
+        file.write("0")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lab.api.requests import parse_create
 from lab.engine.settings import CONFIG_DEFAULTS, HOST_DEFAULTS, HostSettings
+from lab.engine.state import Attachment
 from lab.errors import InvalidParameter, LabError, Unsupported
 
 # what the docker CLI 28 sends for `docker run busybox`, shortened by what is not looked at
@@ -55,7 +56,8 @@ CLI: dict[str, Any] = {
 
 
 def created(**members: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    return parse_create({**CLI, **members})
+    config, host, _ = parse_create({**CLI, **members})
+    return config, host
 
 
 def test_the_cli_s_empty_values_are_defaults() -> None:
@@ -71,9 +73,10 @@ def test_the_cli_s_empty_values_are_defaults() -> None:
 
 def test_docker_py_s_short_body() -> None:
     """Is a body with next to nothing in it completed?"""
-    config, host = parse_create({"Image": "busybox"})
+    config, host, places = parse_create({"Image": "busybox"})
     assert config == {**CONFIG_DEFAULTS, "Image": "busybox"}
     assert host == HOST_DEFAULTS
+    assert places == [Attachment("bridge")]
     HostSettings.from_json(host)
 
 
@@ -107,7 +110,8 @@ def test_wishes_are_echoed() -> None:
         ({"HostConfig": {"ConsoleSize": [1]}}, InvalidParameter, "ConsoleSize must be two numbers"),
         ({"HostConfig": {"LogConfig": "x"}}, InvalidParameter, "LogConfig must be an object"),
         ({"Healthcheck": {"Test": ["CMD", "x"]}}, Unsupported, "--health-cmd"),
-        ({"MacAddress": "02:00:00:00:00:01"}, Unsupported, "--mac-address"),
+        ({"MacAddress": "02:00"}, InvalidParameter, "invalid MAC address"),
+        ({"NetworkingConfig": []}, InvalidParameter, "NetworkingConfig must be an object"),
     ],
 )
 def test_refusals(members: dict[str, Any], kind: type[LabError], message: str) -> None:
@@ -138,7 +142,7 @@ def test_any_json(members: dict[str, Any], host: dict[str, Any]) -> None:
     if "HostConfig" not in members:
         body["HostConfig"] = {**CLI["HostConfig"], **host}
     try:
-        _, complete = parse_create(body)
+        _, complete, _ = parse_create(body)
         HostSettings.from_json(complete)
     except LabError:
         pass

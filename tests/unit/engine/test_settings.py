@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from lab.engine.refusals import refuse_networking
 from lab.engine.settings import (
     HOST_DEFAULTS,
     HostSettings,
@@ -164,15 +163,3 @@ def test_what_docker_refuses_too(key: str, value: object, message: str) -> None:
     """Is what nobody knows a wrong request, not a missing feature?"""
     with pytest.raises(InvalidParameter, match=message):
         HostSettings.from_json({**HOST_DEFAULTS, key: value})
-
-
-def test_networking() -> None:
-    """Are the default endpoint that clients send accepted, and wishes for one refused by name?"""
-    for nothing in ({}, {"EndpointsConfig": {}}, {"EndpointsConfig": {"default": None}},
-                    {"EndpointsConfig": {"bridge": {"IPAMConfig": None, "Aliases": []}}}):  # fmt: skip
-        refuse_networking(nothing)
-    for wish, option in (("MacAddress", "--mac-address"), ("Aliases", "--network-alias")):
-        with pytest.raises(Unsupported, match=option):
-            refuse_networking({"EndpointsConfig": {"bridge": {wish: ["x"]}}})
-    with pytest.raises(Unsupported, match="several networks"):
-        refuse_networking({"EndpointsConfig": {"a": {}, "b": {}}})
