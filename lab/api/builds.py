@@ -88,7 +88,13 @@ def _settings(request: web.Request) -> StepSettings:
     # what is wrong with it is better known before the first step
     HostSettings.from_json(host)
     platform = request.query.get("platform", "")
-    return StepSettings(host, wallet_of(request), parse_platform(platform) if platform else None)
+    cache_from = _list(request.query.get("cachefrom", ""), "error reading cache-from") or []
+    return StepSettings(
+        host,
+        wallet_of(request),
+        parse_platform(platform) if platform else None,
+        tuple(filter(None, map(str, cache_from))),
+    )
 
 
 def _check_type(request: web.Request) -> None:
@@ -113,7 +119,7 @@ def _texts(text: str, what: str) -> dict[str, str]:
     return {key: value or "" for key, value in _map(text, what).items()}
 
 
-def _list(text: str, what: str) -> list[Json] | None:
+def _list(text: str, what: str) -> list[Any] | None:
     value = _json(text, what)
     if value is not None and not isinstance(value, list):
         raise InvalidParameter(f"{what}: a list is needed")

@@ -5,7 +5,7 @@ The engine decides *how*, with its containers, snapshots and image store, by imp
 `Backend`.  The life of one step:
 
     RUN               candidates -> create -> run -> commit -> remove
-    COPY              candidates -> add_layer
+    COPY, ADD         candidates -> add_layer; before that `view` for --from, `download` for a URL
     WORKDIR           candidates -> add_layer -> create -> remove
     any other         candidates -> add_settings -> create -> remove
     any, cached       candidates
@@ -27,6 +27,7 @@ that is shown to the user as it is.  A method that raises leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -64,6 +65,18 @@ class StepContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file that was fetched: its name, empty if none is known, its type, its time.
+
+    `mtime_ns` is nanoseconds since the epoch, 0 if the server did not tell.
+    """
+
+    name: str
+    media_type: str = ""
+    mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What a step makes of its parent, besides files.
 
@@ -84,15 +97,35 @@ class Change:
 class Backend(Protocol):
     """What the engine does for a build."""
 
-    def base(self, name: str, pull: bool, emit: Emit) -> BaseImage:
+    def base(self, name: str, pull: bool, emit: Emit, platform: str = "") -> BaseImage:
         """Return the image that FROM names, by reference or id; never called for `scratch`.
 
         What is not there is pulled; with `pull`, a newer one is looked for in any case.  The
-        messages of a pull go to `emit`.  Raises NotFound, InvalidParameter, RegistryError.
+        messages of a pull go to `emit`.  `platform` is `os/architecture`, or empty for the
+        build's own.  Raises NotFound, InvalidParameter, RegistryError.
+        """
+
+    def view(self, image: str) -> AbstractContextManager[Path]:
+        """Show the file system of an image in a directory for a while; nothing may be written."""
+
+    def download(self, url: str, target: Path, emit: Emit, cancelled: Cancelled) -> Download:
+        """Fetch what is at an `http` or `https` address into the file `target`.
+
+        Its progress goes to `emit`.  Looks at `cancelled` and then raises LabError; raises
+        LabError for what cannot be had, BuildError for an answer that is an error.
         """
 
     def candidates(self, parent: str) -> Sequence[Candidate]:
-        """Return the images that earlier builds made from `parent`, in any order."""
+        """Return the images that earlier builds made from `parent`, in any order.
+
+        Where the user named images to take the cache from, only steps of those count.
+        """
+
+    def from_named(self, parent: str, change: Change) -> str | None:
+        """Return the image of this step as one of the images made it that the cache is taken from.
+
+        None where the user named no such images, or none of them continues `parent` so.
+        """
 
     def create(self, parent: str, config: ContainerConfig) -> StepContainer:
         """Create a container of the image `parent`, for one step.

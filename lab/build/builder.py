@@ -1,6 +1,6 @@
 """The whole of one build: an uploaded context and options in, a tagged image out.
 
-    unpack the context -> read and parse the Dockerfile -> plan -> execute -> tag
+    unpack or fetch the context -> read and parse the Dockerfile -> plan -> execute -> tag
 
 Nothing is said before the plan stands: what is wrong with the request, the context or the text
 of the Dockerfile can still become an HTTP status.  Source: Docker Engine API, ImageBuild.
@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from lab.build import remote
 from lab.build.context import Context, Kind
 from lab.build.dockerignore import IgnoreRules
-from lab.build.executor import Executor, World
+from lab.build.executor import Executor
 from lab.build.golang import scalar
 from lab.build.parser import ParsedFile, parse
 from lab.build.plan import BuildOptions, make_plan
+from lab.build.stage import World
 from lab.build.stream import Emit, Progress, Withheld
 from lab.build.unpack import MAX_BYTES, unpack
-from lab.errors import BuildError, InvalidParameter, LabError, Unsupported
+from lab.errors import BuildError, InvalidParameter, LabError
 from lab.ids import short_id
 from lab.oci.digest import Digest
 from lab.oci.reference import Reference
@@ -56,11 +58,15 @@ def build(
     response with `stream.error_message`.
     """
     references = _references(options.tags)
-    _refuse_remote(options.remote)
     options = _readable(options)
-    context = unpack(stream, scratch, limit)
+    name = options.dockerfile or DEFAULT_NAME
+    if options.remote:
+        remote.check(options.remote)
+        context, name = remote.fetch(options.remote, name, scratch, world, limit)
+    else:
+        context = unpack(stream, scratch, limit)
     try:
-        content, name = _dockerfile(context, options.dockerfile or DEFAULT_NAME)
+        content, name = _dockerfile(context, name)
         parsed = parse(content, name)
         _drop_ignored(context, name)
         image, base = _execute(parsed, context, options, world, references)
@@ -118,17 +124,6 @@ def _readable(options: BuildOptions) -> BuildOptions:
             for name, value in options.build_args.items()
         },
     )
-
-
-def _refuse_remote(remote: str) -> None:
-    if not remote:
-        return
-    if remote.startswith(("http://", "https://", "git://", "git@", "github.com/")):
-        raise Unsupported(
-            f"this engine does not build from a remote context ({remote}) yet;"
-            " download it and build the folder"
-        )
-    raise InvalidParameter(f"remoteURL ({remote}) could not be recognized as URL")
 
 
 def _dockerfile(context: Context, name: str) -> tuple[bytes, str]:

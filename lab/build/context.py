@@ -44,6 +44,7 @@ class Entry:
     checksum: str = ""
     target: str = ""
     content: int = -1
+    owner: tuple[int, int] = (0, 0)
 
 
 class Context:
@@ -51,12 +52,14 @@ class Context:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
+        self.owned = scratch
+        """What goes with the context when it is closed."""
         self._entries: dict[str, Entry] = {"": Entry(Kind.DIRECTORY, 0o755)}
         self._ordered: list[str] | None = None
 
     def close(self) -> None:
         """Delete the scratch folder."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self.owned, ignore_errors=True)
 
     def get(self, path: str) -> Entry | None:
         """Return what has exactly this name, without following links."""
@@ -86,7 +89,7 @@ class Context:
         written, or has too many links.
         """
         if clean(path).split("/")[0] == "..":
-            raise _forbidden(path)
+            raise forbidden(path)
         ahead = clean(path).split("/")[::-1]
         walked: list[str] = []
         links = 0
@@ -101,7 +104,7 @@ class Context:
                     continue
                 links += 1
                 if links > _MAX_LINKS:
-                    raise _forbidden(path)
+                    raise forbidden(path)
                 del walked[0 if entry.target.startswith("/") else -1 :]
                 ahead += entry.target.split("/")[::-1]
         return "/".join(walked)
@@ -130,5 +133,6 @@ class Context:
         return self._ordered
 
 
-def _forbidden(path: str) -> BuildError:
+def forbidden(path: str) -> BuildError:
+    """Return the error of a path that leads out of its tree."""
     return BuildError(f"forbidden path outside the build context: {path} ()")

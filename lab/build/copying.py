@@ -1,11 +1,12 @@
-"""COPY and WORKDIR on a layer's file system, as Docker's classic builder does them.
+"""COPY, ADD and WORKDIR on a layer's file system, as Docker's classic builder does them.
 
 * A directory is copied as its content; a file goes into the destination if that ends in a slash
   or is a directory, otherwise it becomes the destination.
 * The destination's own path may lead through links of the image.  Below it none is followed: a
   file, link or directory of another kind that is in the way is replaced, directories are merged.
-* Modes and times are those of the context.  Everything belongs to the owner, and by giving it to
-  them Linux takes set-user-id bits off.
+* Modes and times are those of the source.  Everything belongs to the owner, and by giving it to
+  them Linux takes set-user-id bits off.  What comes out of an image or an archive keeps its own
+  owners and bits instead.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from lab.build.context import Context, Entry, Kind
+from lab.build.context import Entry, Kind
+from lab.build.files import Files
 from lab.build.golang import clean
 from lab.build.rootfs import ROOT, Owner, RootFs
 from lab.build.selection import Source
 from lab.errors import BuildError
 
 _SECOND = 1_000_000_000
+_SET_ID = 0o6000
+_MAX_MODE = 0o7777
 
 Checkpoint = Callable[[], None]
 """Called before each file; raises to stop."""
@@ -39,13 +43,18 @@ def make_workdir(root: RootFs, path: str) -> None:
 
 
 class Copier:
-    """Copies files of a context into a root file system."""
+    """Copies files of contexts and images into a root file system.
 
-    def __init__(self, context: Context, root: RootFs, owner: Owner, check: Checkpoint) -> None:
-        self._context = context
+    All gets this `owner`, or, for None, keeps the one that it had; and this `mode`, or its own.
+    """
+
+    def __init__(
+        self, root: RootFs, owner: Owner | None, check: Checkpoint, mode: int | None = None
+    ) -> None:
         self._root = root
         self._owner = owner
         self._check = check
+        self._mode = mode
 
     def copy(self, sources: Sequence[Source], destination: str) -> None:
         """Copy all sources to `destination`, an absolute path.  Raises BuildError."""
@@ -54,63 +63,84 @@ class Copier:
                 target = self._root.resolve(destination)
                 into = destination.endswith("/") or self._root.is_directory(target)
             if source.is_directory:
-                self._copy_directory(source.path, target)
+                self._copy_directory(source.files, source.path, target)
             else:
                 self._copy_file(source, posixpath.join(target, source.name) if into else target)
+
+    def extract(self, files: Files, destination: str) -> None:
+        """Put all of an archive into the directory `destination`.  Raises BuildError."""
+        with _failing("lstat", destination):
+            target = self._root.resolve(destination)
+        self._copy_directory(files, "", target)
 
     def _copy_file(self, source: Source, target: str) -> None:
         parent = posixpath.dirname(target)
         with _failing("failed to create new directory: mkdir", parent):
-            self._root.make_directories(parent, self._owner)
-        entry = self._context.get(source.path)
+            self._root.make_directories(parent, self._owner or ROOT)
+        entry = source.files.get(source.path)
         if entry is not None:
             with _failing("failed to copy file: open", target):
-                self._place(entry, target)
+                self._place(source.files, entry, target)
 
-    def _copy_directory(self, path: str, target: str) -> None:
+    def _copy_directory(self, files: Files, path: str, target: str) -> None:
         with _failing("failed to copy directory: mkdir", target):
             existed = self._root.is_directory(target)
             self._root.make_directories(target)
             if not existed:
-                self._root.own(target, self._owner)
+                self._root.own(target, self._owner or ROOT)
         directories: list[tuple[str, Entry]] = []
         placed: dict[int, str] = {}
-        for name in self._context.walk(path):
-            entry = self._context.get(name)
+        for name in files.walk(path):
+            entry = files.get(name)
             if entry is None or name == path:
                 continue
             inside = posixpath.join(target, posixpath.relpath(name, path or "."))
             with _failing("failed to copy directory: open", inside):
-                self._place(entry, inside, placed)
+                self._place(files, entry, inside, placed)
             if entry.kind is Kind.DIRECTORY:
                 directories.append((inside, entry))
         self._date(directories)
 
-    def _place(self, entry: Entry, path: str, placed: dict[int, str] | None = None) -> None:
+    def _place(
+        self, files: Files, entry: Entry, path: str, placed: dict[int, str] | None = None
+    ) -> None:
         """Put one entry at `path`, whose parent is there.
 
-        `placed` knows the files of this directory that have several names in the context.
+        `placed` knows the files of this directory that have several names in their tree.
         """
         self._check()
         is_directory = entry.kind is Kind.DIRECTORY
         if not (is_directory and self._root.is_directory(path)):
             self._root.clear(path)
-        if is_directory:
-            self._root.make_directory(path, entry.mode)
+        if placed is not None and entry.content in placed:
+            self._root.make_hard_link(path, placed[entry.content])
+        else:
+            self._make(files, entry, path)
+            if placed is not None and entry.kind is Kind.FILE:
+                placed[entry.content] = path
+        self._give(entry, path)
+        if not is_directory:
+            self._root.date(path, _whole_seconds(entry))
+
+    def _make(self, files: Files, entry: Entry, path: str) -> None:
+        mode = entry.mode if self._mode is None else self._mode
+        if entry.kind is Kind.DIRECTORY:
+            self._root.make_directory(path, mode)
         elif entry.kind is Kind.LINK:
             self._root.make_link(path, entry.target)
         elif entry.kind is Kind.FIFO:
-            self._root.make_fifo(path, entry.mode)
-        elif placed is not None and entry.content in placed:
-            self._root.make_hard_link(path, placed[entry.content])
+            self._root.make_fifo(path, mode)
         else:
-            with self._context.open(entry) as content:
-                self._root.write(path, content, entry.mode)
-            if placed is not None:
-                placed[entry.content] = path
-        self._root.own(path, self._owner)
-        if not is_directory:
-            self._root.date(path, _whole_seconds(entry))
+            with files.open(entry) as content:
+                self._root.write(path, content, mode)
+
+    def _give(self, entry: Entry, path: str) -> None:
+        """Set the owner; Linux takes set-id bits off with that, which only a copy from us loses."""
+        self._root.own(path, self._owner or entry.owner)
+        mode = entry.mode if self._mode is None else self._mode
+        keeps = self._owner is None or self._mode is not None
+        if keeps and mode & _SET_ID and entry.kind in (Kind.FILE, Kind.DIRECTORY):
+            self._root.set_mode(path, mode)
 
     def _date(self, directories: list[tuple[str, Entry]]) -> None:
         # last, because making files in a directory changes its time
@@ -139,6 +169,17 @@ def owner_of(root: RootFs, chown: str) -> Owner:
         raise BuildError(
             f"unable to convert uid/gid chown string to host mapping: {error.message}"
         ) from None
+
+
+def mode_of(chmod: str) -> int | None:
+    """Return the mode that `--chmod` means; None if it is empty.  Raises BuildError."""
+    if not chmod:
+        return None
+    if not chmod.isascii() or not set(chmod) <= set("01234567") or int(chmod, 8) > _MAX_MODE:
+        raise BuildError(
+            f"invalid chmod parameter: '{chmod}'. it should be octal string and between 0 and 07777"
+        )
+    return int(chmod, 8)
 
 
 def _lookup(root: RootFs, what: str, kind: str, name: str, path: str) -> int:

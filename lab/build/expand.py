@@ -35,9 +35,16 @@ def expand_words(word: str, variables: Mapping[str, str], escape: str = "\\") ->
     return _process(word, variables, escape)[1]
 
 
-def _process(word: str, variables: Mapping[str, str], escape: str) -> tuple[str, list[str]]:
+def expand_text(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
+    """Return the text of a here-document with variables put in; quotes and escapes stay."""
+    return _process(text, variables, escape, raw=True)[0]
+
+
+def _process(
+    word: str, variables: Mapping[str, str], escape: str, raw: bool = False
+) -> tuple[str, list[str]]:
     try:
-        return _Scanner(word, variables, escape).until("")
+        return _Scanner(word, variables, escape, raw).until("", keep_escapes=raw)
     except BuildError as error:
         reason = error.message
     except RecursionError:
@@ -70,8 +77,11 @@ class _Words:
 class _Scanner:
     """Reads the word from left to right."""
 
-    def __init__(self, text: str, variables: Mapping[str, str], escape: str) -> None:
+    def __init__(
+        self, text: str, variables: Mapping[str, str], escape: str, raw: bool = False
+    ) -> None:
         self._text = text
+        self._raw = raw
         self._at = 0
         self._variables = variables
         self._escape = escape
@@ -81,6 +91,8 @@ class _Scanner:
         result = ""
         words = _Words()
         special = {"'": self._single_quoted, '"': self._double_quoted, "$": self._dollar}
+        if self._raw and not stop:
+            special = {"$": self._dollar}
         while char := self._next():
             if char == stop:
                 return result, words.finished()

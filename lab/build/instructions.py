@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.build.heredoc import Document
+from lab.oci.fields import Json
+
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -21,10 +24,11 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class From(Instruction):
-    """`FROM image [AS name]`; `name` is in lower case, or empty."""
+    """`FROM [--platform=os/arch] image [AS name]`; `name` is in lower case, or empty."""
 
     image: str
     name: str
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,18 @@ class Run(Instruction):
 
 @dataclass(frozen=True, slots=True)
 class Copy(Instruction):
-    """`COPY [--chown=user:group] source... destination`."""
+    """`COPY [--from=stage] [--chown=user:group] [--chmod=mode] source... destination`, and ADD.
+
+    `documents` are the sources that stand in the Dockerfile itself.
+    """
 
     sources: tuple[str, ...]
     destination: str
     chown: str
+    chmod: str = ""
+    from_: str = ""
+    documents: tuple[Document, ...] = ()
+    verb: str = "COPY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,27 @@ class StopSignal(Instruction):
     """`STOPSIGNAL signal`"""
 
     signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck(Instruction):
+    """`HEALTHCHECK [--interval=...] CMD command`, or NONE: the member of an image's settings."""
+
+    check: Json
+
+
+@dataclass(frozen=True, slots=True)
+class OnBuild(Instruction):
+    """`ONBUILD instruction`: text that a build from this image runs first."""
+
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Volume(Instruction):
+    """`VOLUME path ...`, or a JSON array."""
+
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

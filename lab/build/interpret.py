@@ -1,8 +1,5 @@
 """Nodes -> records: what each line means, checked as far as text alone allows.
 
-Instructions and options that Docker knows and this engine does not have are refused here, by
-name and line, before anything runs.
-
 Source: Dockerfile reference; wording of errors: Docker's classic builder.
 """
 
@@ -11,46 +8,37 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from lab.build.golang import quote
+from lab.build import healthcheck, heredoc, interpret_files, options
 from lab.build.instructions import (
     Arg,
     Cmd,
-    Copy,
     Entrypoint,
     Env,
     Expose,
-    From,
+    HealthCheck,
     Instruction,
     Label,
     Maintainer,
+    OnBuild,
     Pairs,
     Run,
     Shell,
     StopSignal,
     User,
+    Volume,
     Workdir,
 )
 from lab.build.parser import Node
-from lab.errors import BuildError, Unsupported
+from lab.errors import BuildError
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
-_NOT_YET = ("add", "healthcheck", "onbuild", "volume")
-_NEED_BUILDKIT = {
-    "run": ("mount", "network", "security", "device"),
-    "copy": ("chmod", "link", "parents", "exclude"),
-}
+_ONBUILD = re.compile(r"\s*ONBUILD\s*", re.IGNORECASE)
 
 
 def parse_instruction(node: Node) -> Instruction:
     """Return what the node says.
 
-    Raises BuildError with Docker's wording and the line, or Unsupported.
+    Raises BuildError with Docker's wording and the line, or Unsupported for BuildKit's options.
     """
-    if node.keyword in _NOT_YET:
-        raise Unsupported(
-            f"dockerfile line {node.line}: this engine does not have the instruction"
-            f" {node.keyword.upper()} yet"
-        )
     make = _MAKERS.get(node.keyword)
     try:
         if make is None:
@@ -62,41 +50,13 @@ def parse_instruction(node: Node) -> Instruction:
         ) from None
 
 
-def _from(node: Node) -> Instruction:
-    name = ""
-    if len(node.args) == 3 and node.args[1].lower() == "as":
-        name = node.args[2].lower()
-        if not _STAGE_NAME.fullmatch(name):
-            raise BuildError(
-                f"invalid name for build stage: {quote(node.args[2])}, name can't start with a"
-                " number or contain symbols"
-            )
-    elif len(node.args) != 1:
-        raise BuildError("FROM requires either one or three arguments")
-    if _flags(node, "platform"):
-        raise Unsupported(f"dockerfile line {node.line}: FROM --platform is not there yet")
-    return From(node.line, node.text, node.args[0], name)
-
-
 def _run(node: Node) -> Instruction:
-    _some(node)
-    _flags(node)
-    return Run(node.line, node.text, *_command(node))
-
-
-def _copy(node: Node) -> Instruction:
-    if len(node.args) < 2:
-        raise BuildError(
-            "COPY requires at least two arguments, but only one was provided. Destination could"
-            " not be determined"
-        )
-    flags = _flags(node, "chown", "from")
-    if flags.get("from"):
-        raise Unsupported(
-            f"dockerfile line {node.line}: COPY --from (multi-stage builds) is not there yet"
-        )
-    *sources, destination = node.args
-    return Copy(node.line, node.text, tuple(sources), destination, flags.get("chown", ""))
+    options.some(node)
+    options.values(node)
+    command, shell = _command(node)
+    if node.documents:
+        command = (heredoc.command(command[0], node.documents),)
+    return Run(node.line, node.text, command, shell)
 
 
 def _env(node: Node) -> Instruction:
@@ -108,32 +68,32 @@ def _label(node: Node) -> Instruction:
 
 
 def _workdir(node: Node) -> Instruction:
-    return Workdir(node.line, node.text, _single(node))
+    return Workdir(node.line, node.text, options.single(node))
 
 
 def _user(node: Node) -> Instruction:
-    return User(node.line, node.text, _single(node))
+    return User(node.line, node.text, options.single(node))
 
 
 def _expose(node: Node) -> Instruction:
-    _some(node)
-    _flags(node)
+    options.some(node)
+    options.values(node)
     return Expose(node.line, node.text, tuple(sorted(node.args)))
 
 
 def _cmd(node: Node) -> Instruction:
-    _flags(node)
+    options.values(node)
     return Cmd(node.line, node.text, *_command(node))
 
 
 def _entrypoint(node: Node) -> Instruction:
-    _flags(node)
+    options.values(node)
     command, shell = _command(node)
     return Entrypoint(node.line, node.text, command or None, shell)
 
 
 def _arg(node: Node) -> Instruction:
-    _some(node)
+    options.some(node)
     pairs: list[tuple[str, str | None]] = []
     for word in node.args:
         name, equals, value = word.partition("=")
@@ -144,7 +104,7 @@ def _arg(node: Node) -> Instruction:
 
 
 def _shell(node: Node) -> Instruction:
-    _flags(node)
+    options.values(node)
     command, is_text = _command(node)
     if not command:
         raise BuildError("SHELL requires at least one argument")
@@ -154,33 +114,35 @@ def _shell(node: Node) -> Instruction:
 
 
 def _stop_signal(node: Node) -> Instruction:
-    return StopSignal(node.line, node.text, _single(node))
+    return StopSignal(node.line, node.text, options.single(node))
+
+
+def _health_check(node: Node) -> Instruction:
+    return HealthCheck(node.line, node.text, healthcheck.parse(node))
+
+
+def _on_build(node: Node) -> Instruction:
+    options.some(node)
+    options.values(node)
+    keyword = node.args[0].split()[0].upper()
+    if keyword == "ONBUILD":
+        raise BuildError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
+    if keyword in ("FROM", "MAINTAINER"):
+        raise BuildError(f"{keyword} isn't allowed as an ONBUILD trigger")
+    return OnBuild(node.line, node.text, _ONBUILD.sub("", node.text, count=1))
+
+
+def _volume(node: Node) -> Instruction:
+    options.values(node)
+    options.some(node)
+    paths = tuple(path.strip() for path in node.args)
+    if "" in paths:
+        raise BuildError("VOLUME specified can not be an empty string")
+    return Volume(node.line, node.text, paths)
 
 
 def _maintainer(node: Node) -> Instruction:
-    return Maintainer(node.line, node.text, _single(node))
-
-
-def _flags(node: Node, *known: str) -> dict[str, str]:
-    """Return the options of the instruction; each takes a value."""
-    values: dict[str, str] = {}
-    for flag in node.flags:
-        name, equals, value = flag.removeprefix("--").partition("=")
-        if name in _NEED_BUILDKIT.get(node.keyword, ()):
-            raise Unsupported(
-                f"dockerfile line {node.line}: the --{name} option requires BuildKit. Refer to"
-                " https://docs.docker.com/go/buildkit/ to learn how to build images with"
-                " BuildKit enabled",
-                hint="this engine builds with the classic builder only",
-            )
-        if name not in known:
-            raise BuildError(f"Unknown flag: {name}")
-        if name in values:
-            raise BuildError(f"Duplicate flag specified: {name}")
-        if not equals:
-            raise BuildError(f"Missing a value on flag: {name}")
-        values[name] = value
-    return values
+    return Maintainer(node.line, node.text, options.single(node))
 
 
 def _command(node: Node) -> tuple[tuple[str, ...], bool]:
@@ -188,38 +150,30 @@ def _command(node: Node) -> tuple[tuple[str, ...], bool]:
 
 
 def _pairs(node: Node) -> Pairs:
-    _flags(node)
-    _some(node)
+    options.values(node)
+    options.some(node)
     if "" in node.args[::2]:
         raise BuildError(f"{node.keyword.upper()} names can not be blank")
     return tuple(zip(node.args[::2], node.args[1::2], strict=True))
 
 
-def _some(node: Node) -> None:
-    if not node.args:
-        raise BuildError(f"{node.keyword.upper()} requires at least one argument")
-
-
-def _single(node: Node) -> str:
-    if len(node.args) != 1:
-        raise BuildError(f"{node.keyword.upper()} requires exactly one argument")
-    _flags(node)
-    return node.args[0]
-
-
 _MAKERS: dict[str, Callable[[Node], Instruction]] = {
+    "add": interpret_files.add,
     "arg": _arg,
     "cmd": _cmd,
-    "copy": _copy,
+    "copy": interpret_files.copy,
     "entrypoint": _entrypoint,
     "env": _env,
     "expose": _expose,
-    "from": _from,
+    "from": interpret_files.from_,
+    "healthcheck": _health_check,
     "label": _label,
     "maintainer": _maintainer,
+    "onbuild": _on_build,
     "run": _run,
     "shell": _shell,
     "stopsignal": _stop_signal,
     "user": _user,
+    "volume": _volume,
     "workdir": _workdir,
 }

@@ -17,7 +17,6 @@ from lab.build.golang import WHITESPACE, is_space, quote, scalar
 from lab.errors import BuildError
 
 _BLANKS = re.compile(r"[\t\v\f\r ]+")
-_HEREDOC = re.compile(r"[0-9]*<<-?[^<]*")
 
 NOT_STRINGS = "when using JSON array syntax, arrays must be comprised of strings only"
 
@@ -144,6 +143,13 @@ def json_or_separated(text: str, escape: str) -> Arguments:
     return blank_separated(text, escape) if array is None else (array, True)
 
 
+def health_check(text: str, escape: str) -> Arguments:
+    """Return the kind of check, `CMD` or `NONE`, and the command like one of RUN."""
+    kind, *rest = _BLANKS.split(text, maxsplit=1)
+    command, is_json = json_or_whole(rest[0] if rest else "", escape)
+    return [word for word in (kind, *command) if word], is_json
+
+
 def ignored(text: str, escape: str) -> Arguments:
     """Cut nothing; for keywords that are refused afterwards."""
     return [], False
@@ -160,6 +166,7 @@ def labels(text: str, escape: str) -> Arguments:
 
 
 CUTTERS: dict[str, Callable[[str, str], Arguments]] = {
+    "add": json_or_separated,
     "arg": separate_words,
     "cmd": json_or_whole,
     "copy": json_or_separated,
@@ -167,20 +174,18 @@ CUTTERS: dict[str, Callable[[str, str], Arguments]] = {
     "env": environment,
     "expose": blank_separated,
     "from": blank_separated,
+    "healthcheck": health_check,
     "label": labels,
     "maintainer": whole,
+    "onbuild": whole,
     "run": json_or_whole,
     "shell": json_or_whole,
     "stopsignal": whole,
     "user": whole,
+    "volume": json_or_separated,
     "workdir": whole,
 }
 """How each instruction's arguments are cut; a keyword that is not here has none."""
-
-
-def heredoc(text: str, escape: str) -> str:
-    """Return the first word of the line that opens a here-document (`<<EOF`), or nothing."""
-    return next((word for word in words(text, escape) if _HEREDOC.fullmatch(word)), "")
 
 
 def _json_array(text: str) -> list[str] | None:

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.build import lines
+from lab.build import heredoc, lines
 from lab.build.golang import WHITESPACE
-from lab.errors import BuildError, Unsupported
+from lab.build.heredoc import Document
+from lab.errors import BuildError
 
 MAX_LINE = 65535
 """Bytes in one line of a Dockerfile, Docker's limit."""
@@ -26,7 +27,6 @@ _CONTINUED = {
     "\\": re.compile(r"([^\\])\\[ \t]*\Z|^\\[ \t]*\Z"),
     "`": re.compile(r"([^`])`[ \t]*\Z|^`[ \t]*\Z"),
 }
-_HEREDOC_KEYWORDS = ("run", "copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Node:
 
     `keyword` is in lower case; `args` are what is left without keyword and `flags`, `is_json`
     tells that they came from a JSON array; `text` is the instruction with its continuation
-    lines joined; `line` is the first line's number, from 1.
+    lines joined; `line` is the first line's number, from 1; `documents` are its here-documents.
     """
 
     keyword: str
@@ -44,6 +44,7 @@ class Node:
     is_json: bool
     text: str
     line: int
+    documents: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class ParsedFile:
 def parse(content: bytes, name: str = "Dockerfile") -> ParsedFile:
     """Return the instructions of the Dockerfile that the context calls `name`.
 
-    Raises BuildError in Docker's words, with the line, and Unsupported for here-documents.
+    Raises BuildError in Docker's words, with the line.
     """
     if not content:
         raise BuildError(f"the Dockerfile ({name}) cannot be empty")
@@ -144,17 +145,11 @@ class _Parser:
             args, is_json = lines.CUTTERS.get(keyword, lines.ignored)(rest, self._escape)
         except BuildError as error:
             raise BuildError(error.message, number) from None
-        if keyword in _HEREDOC_KEYWORDS and not is_json:
-            _refuse_heredoc(lines.heredoc(rest, self._escape), keyword, number)
-        return Node(keyword, tuple(flags), tuple(args), is_json, text.strip(WHITESPACE), number)
-
-
-def _refuse_heredoc(word: str, keyword: str, number: int) -> None:
-    if word:
-        raise Unsupported(
-            f"dockerfile line {number}: {keyword.upper()} with a here-document ({word}) requires"
-            " BuildKit, and this engine builds with the classic builder"
-        )
+        documents: tuple[Document, ...] = ()
+        if keyword in heredoc.KEYWORDS and not is_json:
+            documents = heredoc.read(rest, self._escape, number, self._lines)
+        shown = text.strip(WHITESPACE)
+        return Node(keyword, tuple(flags), tuple(args), is_json, shown, number, documents)
 
 
 def _numbered(content: bytes) -> Iterator[tuple[int, str]]:

@@ -1,18 +1,19 @@
-"""Records -> plan: the numbered steps of a build.
+"""Records -> plan: the numbered steps of a build, in stages.
 
-Only one stage is executed so far; a second FROM is refused by name.  Source: Dockerfile
-reference; the numbering and the wording are those of Docker's classic builder.
+As in Docker's classic builder, all stages up to the one asked for are built, whether the last one
+needs them or not.  Source: Dockerfile reference; numbering and wording are that builder's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lab.build.instructions import Arg, From, Instruction, Label
 from lab.build.interpret import parse_instruction
 from lab.build.parser import ParsedFile
-from lab.errors import BuildError, Unsupported
+from lab.errors import BuildError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,67 +46,73 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of a Dockerfile: FROM, and the steps after it."""
+
+    base: Step
+    source: From
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done, in order: ARGs before FROM, FROM, and the steps after it."""
+    """What is to be done, in order: ARGs before the first FROM, and the stages."""
 
     before: tuple[Step, ...]
-    base: Step
-    image: str
-    steps: tuple[Step, ...]
+    stages: tuple[Stage, ...]
     escape: str
     warnings: tuple[str, ...]
 
     @property
     def total(self) -> int:
         """How many steps there are."""
-        return len(self.before) + 1 + len(self.steps)
+        return len(self.before) + sum(1 + len(stage.steps) for stage in self.stages)
 
 
 def make_plan(parsed: ParsedFile, options: BuildOptions) -> Plan:
-    """Return the steps of a parsed Dockerfile.
+    """Return the steps of a parsed Dockerfile, up to the stage that is asked for.
 
     Raises BuildError with the line for what is wrong, Unsupported for what this engine lacks.
     """
-    before: list[Instruction] = []
-    base: From | None = None
-    after: list[Instruction] = []
+    before: list[Arg] = []
+    stages: list[tuple[From, list[Instruction]]] = []
     for instruction in map(parse_instruction, parsed.nodes):
-        if base is not None:
-            after.append(_single_stage(instruction))
-        elif isinstance(instruction, From):
-            base = instruction
+        if isinstance(instruction, From):
+            stages.append((instruction, []))
+        elif stages:
+            stages[-1][1].append(instruction)
         elif isinstance(instruction, Arg):
             before.append(instruction)
         else:
             raise BuildError("no build stage in current context", instruction.line)
-    if base is None:
+    if not stages:
         raise BuildError("no build stage in current context")
-    _check_target(options.target, base)
-    after += _labels(options.labels)
-    steps = [Step(number, each) for number, each in enumerate([*before, base, *after], 1)]
-    cut = len(before)
+    stages = _up_to(options.target, stages)
+    stages[-1][1].extend(_labels(options.labels))
+    numbers = itertools.count(1)
+    first = tuple(Step(next(numbers), each) for each in before)
     return Plan(
-        tuple(steps[:cut]),
-        steps[cut],
-        base.image,
-        tuple(steps[cut + 1 :]),
+        first,
+        tuple(_stage(source, after, numbers) for source, after in stages),
         parsed.escape,
         parsed.warnings,
     )
 
 
-def _single_stage(instruction: Instruction) -> Instruction:
-    if isinstance(instruction, From):
-        raise Unsupported(
-            f"dockerfile line {instruction.line}: this engine does not have multi-stage builds"
-            " (a second FROM) yet"
-        )
-    return instruction
+def _stage(source: From, after: list[Instruction], numbers: Iterator[int]) -> Stage:
+    base = Step(next(numbers), source)
+    return Stage(base, source, tuple(Step(next(numbers), each) for each in after))
 
 
-def _check_target(target: str, base: From) -> None:
-    if target and target.lower() != base.name:
-        raise BuildError(f"failed to reach build target {target} in Dockerfile")
+def _up_to(
+    target: str, stages: list[tuple[From, list[Instruction]]]
+) -> list[tuple[From, list[Instruction]]]:
+    if not target:
+        return stages
+    for number, (source, _) in enumerate(stages):
+        if target.lower() == source.name:
+            return stages[: number + 1]
+    raise BuildError(f"failed to reach build target {target} in Dockerfile")
 
 
 def _labels(labels: Mapping[str, str]) -> list[Instruction]:

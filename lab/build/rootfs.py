@@ -57,7 +57,7 @@ class RootFs:
                 del walked[-1:]
             elif part not in ("", "."):
                 walked.append(part)
-                target = self._link("/".join(walked))
+                target = self.link("/".join(walked))
                 if target is None:
                     continue
                 links += 1
@@ -154,6 +154,32 @@ class RootFs:
         """Whether a container can have this user or group id."""
         return 0 <= container_id < self._ids.size
 
+    def set_mode(self, path: str, mode: int) -> None:
+        """Give a file or directory, which is no link, this mode."""
+        with self._parent(path) as (parent, name):
+            file = open_beneath(parent, os.fsencode(name), os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                os.fchmod(file, mode)
+            finally:
+                os.close(file)
+
+    def owner(self, status: os.stat_result) -> Owner:
+        """Return the ids that a container sees."""
+        return self._ids.to_container(status.st_uid), self._ids.to_container(status.st_gid)
+
+    def names(self, path: str) -> list[str]:
+        """Return what is in the directory at this path without links."""
+        fd = open_beneath(self._fd, os.fsencode(path.strip("/")), _DIRECTORY)
+        try:
+            return os.listdir(fd)
+        finally:
+            os.close(fd)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open the file at this path without links for reading."""
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        return open(open_beneath(self._fd, os.fsencode(path.strip("/")), flags), "rb")
+
     def lines(self, path: str) -> Iterator[str]:
         """Yield the lines of a text file, links in its path followed."""
         fd = openat2(self._fd, os.fsencode(path), os.O_RDONLY | os.O_NONBLOCK, 0, _IN_ROOT)
@@ -163,7 +189,7 @@ class RootFs:
             for line in file:
                 yield line.rstrip("\n")
 
-    def _link(self, path: str) -> str | None:
+    def link(self, path: str) -> str | None:
         """Return where a link leads; None for anything else, also for nothing."""
         status = self.status(path)
         if status is None or not stat.S_ISLNK(status.st_mode):

@@ -10,7 +10,8 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.build.context import Context, Kind
+from lab.build.context import Kind
+from lab.build.files import Files
 from lab.build.golang import match
 from lab.errors import BuildError
 
@@ -19,28 +20,25 @@ from lab.errors import BuildError
 class Source:
     """One file or directory to copy.
 
-    `path` is where it is in the context, links followed; `name` is what a file is called at the
-    destination; `checksum` is `file:...` or `dir:...`.
+    `files` is the tree that it is in, and `path` where, links followed; `name` is what a file is
+    called at the destination; `checksum` is `file:...` or `dir:...`.  ADD unpacks an archive only
+    if it `extracts`.
     """
 
+    files: Files
     path: str
     name: str
     is_directory: bool
     checksum: str
+    extracts: bool = True
 
 
-def select(context: Context, patterns: Iterable[str]) -> list[Source]:
+def select(files: Files, patterns: Iterable[str], is_context: bool = True) -> list[Source]:
     """Return what the patterns mean, in their order.
 
-    Raises BuildError: `COPY failed: ...` if one means nothing that is there.
+    Raises BuildError if one means nothing that is there.
     """
-    try:
-        found = [source for pattern in patterns for source in _matching(context, pattern)]
-        if not found:
-            raise BuildError("no source files were specified")
-    except BuildError as error:
-        raise BuildError(f"COPY failed: {error.message}") from None
-    return found
+    return [source for pattern in patterns for source in _matching(files, pattern, is_context)]
 
 
 def combined_checksum(sources: list[Source]) -> str:
@@ -50,12 +48,12 @@ def combined_checksum(sources: list[Source]) -> str:
     return _hash_of("multi", [source.checksum for source in sources])
 
 
-def files_of(context: Context, sources: list[Source]) -> dict[str, str]:
+def files_of(sources: list[Source]) -> dict[str, str]:
     """Return path and checksum of everything below the sources, for the record of the step."""
     found: dict[str, str] = {}
     for source in sources:
-        for path in context.walk(source.path):
-            entry = context.get(path)
+        for path in source.files.walk(source.path):
+            entry = source.files.get(path)
             if entry is not None and path:
                 # names that are not UTF-8 could not be stored as text
                 readable = path.encode("utf-8", "replace").decode()
@@ -63,28 +61,25 @@ def files_of(context: Context, sources: list[Source]) -> dict[str, str]:
     return found
 
 
-def _matching(context: Context, pattern: str) -> list[Source]:
-    if pattern.startswith(("http://", "https://")):
-        raise BuildError("source can't be a URL for COPY")
+def _matching(files: Files, pattern: str, is_context: bool) -> list[Source]:
     path = pattern.removeprefix("/").removeprefix("./")
     if not _has_wildcards(path):
-        return [_source(context, path)]
-    return [_source(context, name) for name in context.walk() if name and _matches(path, name)]
+        return [_source(files, path, is_context)]
+    names = [name for name in files.walk() if name and _matches(path, name)]
+    return [_source(files, name, is_context) for name in names]
 
 
-def _source(context: Context, path: str) -> Source:
-    resolved = context.resolve(path)
-    entry = context.get(resolved)
+def _source(files: Files, path: str, is_context: bool) -> Source:
+    resolved = files.resolve(path)
+    entry = files.get(resolved)
     if entry is None:
-        raise BuildError(
-            "file not found in build context or excluded by .dockerignore:"
-            f" stat {path}: file does not exist"
-        )
+        where = "file not found in build context or excluded by .dockerignore: "
+        raise BuildError(f"{where if is_context else ''}stat {path}: file does not exist")
     if entry.kind is Kind.DIRECTORY:
-        below = [context.checksum(name) for name in context.walk(resolved) if name]
-        return Source(resolved, "", True, _hash_of("dir", sorted(below)))
+        below = [files.checksum(name) for name in files.walk(resolved) if name]
+        return Source(files, resolved, "", True, _hash_of("dir", sorted(below)))
     name = posixpath.basename(path.rstrip("/"))
-    return Source(resolved, name, False, f"file:{context.checksum(path)}")
+    return Source(files, resolved, name, False, f"file:{files.checksum(path)}")
 
 
 def _has_wildcards(path: str) -> bool:

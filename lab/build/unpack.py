@@ -14,6 +14,7 @@ import hashlib
 import os
 import posixpath
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -99,6 +100,7 @@ class _Unpacker:
             running.hexdigest(),
             os.fsdecode(member.link) if member.kind is tar.Kind.SYMLINK else "",
             content,
+            (member.uid, member.gid),
         )
 
     def _linked(self, member: tar.Member, path: str, checksum: str) -> Entry:
@@ -110,7 +112,7 @@ class _Unpacker:
         if entry is None or entry.kind is Kind.DIRECTORY:
             reason = "no such file or directory" if entry is None else "operation not permitted"
             raise InvalidParameter(f"link /{target} /{path}: {reason}")
-        return Entry(entry.kind, entry.mode, entry.mtime_ns, checksum, entry.target, entry.content)
+        return replace(entry, checksum=checksum)
 
     def _store(self, path: str, running: Hash) -> int:
         """Write the member's content to the scratch folder; return its number there."""

@@ -8,31 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.build.backend import BaseImage, Cancelled, Change, Output, Populate, StepContainer
+from lab.build.backend import (
+    BaseImage,
+    Cancelled,
+    Change,
+    Download,
+    Output,
+    Populate,
+    StepContainer,
+)
 from lab.build.cache import Candidate
 from lab.build.stream import Emit
 from lab.engine.build_output import StepOutput
 from lab.engine.build_records import BuildRecords
+from lab.engine.cache_sources import CacheSources
 from lab.engine.containers import Container, Containers
 from lab.engine.credentials import Wallet
+from lab.engine.downloads import download
 from lab.engine.image_names import ImageNames
 from lab.engine.layers import Layers, chain_upon
 from lab.engine.lifecycle import Lifecycle
-from lab.engine.machine import own_platform
+from lab.engine.machine import own_platform, parse_platform
 from lab.engine.mounted import mounted
 from lab.engine.settings import CONFIG_DEFAULTS
-from lab.engine.transfer import Transfer
+from lab.engine.transfer import Transfer, is_for
 from lab.errors import LabError, NotFound
 from lab.image.blobs import BlobStore
-from lab.image.layer import WrittenLayer, write_layer
+from lab.image.layer import write_layer
 from lab.image.store import Image, ImageStore
 from lab.kernel.idmap import IdMap
-from lab.oci.descriptor import Platform
+from lab.oci.descriptor import Descriptor, Platform
 from lab.oci.digest import Digest
 from lab.oci.fields import Json
 from lab.oci.image_config import ContainerConfig, ImageConfig, chain_id
@@ -66,12 +77,13 @@ class StepSettings:
     """What the request says about a build's containers and pulls.
 
     `host` is a complete HostConfig; `credentials` are those for the registries that are pulled
-    from.
+    from; `cache_from` names images to take the cache from.
     """
 
     host: Json
     credentials: Wallet
     platform: Platform | None = None
+    cache_from: tuple[str, ...] = ()
 
 
 class BuildBackend:
@@ -89,23 +101,55 @@ class BuildBackend:
         self._loop = loop
         self._cancelled = cancelled
         self._parents: dict[str, str] = {}
+        names = settings.cache_from
+        self._sources = CacheSources(parts.store, names) if names else None
 
     # --- images
 
-    def base(self, name: str, pull: bool, emit: Emit) -> BaseImage:
+    def base(self, name: str, pull: bool, emit: Emit, platform: str = "") -> BaseImage:
+        wanted = parse_platform(platform) if platform else self._settings.platform
         if not pull:
             try:
-                return _base(self._parts.store.resolve(name))
+                found = self._parts.store.resolve(name)
+                if not platform or wanted is None or is_for(found, wanted):
+                    return _base(found)
             except NotFound:
                 pass
         reference = Reference.parse(name)
         credentials = self._settings.credentials(reference.domain)
-        work = self._parts.transfer.pull(reference, credentials, emit, self._settings.platform)
+        work = self._parts.transfer.pull(reference, credentials, emit, wanted)
         return _base(self._unless_cancelled(work))
+
+    @contextmanager
+    def view(self, image: str) -> Iterator[Path]:
+        parts = self._parts
+        below = self._chain(image)
+        scratch = parts.layers.scratch
+        with (
+            parts.layers.building(below) as key,
+            mounted(parts.snapshots, key, scratch) as root,
+        ):
+            yield root
+
+    def download(self, url: str, target: Path, emit: Emit, cancelled: Cancelled) -> Download:
+        return download(url, target, emit, cancelled)
+
+    def from_named(self, parent: str, change: Change) -> str | None:
+        if self._sources is None:
+            return None
+        found = self._sources.find(self._image(parent), change.record.created_by)
+        if found is None:
+            return None
+        if found.image is not None:
+            self._parts.records.add_step(found.image.id, parent, change.record)
+            return str(found.image.id)
+        return self._add(parent, replace(change, history=found.history), found.layer)
 
     def candidates(self, parent: str) -> Sequence[Candidate]:
         found = []
         for image_id, record in self._parts.records.steps_from(parent):
+            if self._sources is not None and not self._sources.built(image_id):
+                continue
             try:
                 created = self._parts.store.get(image_id).config.created
             except NotFound:
@@ -115,7 +159,7 @@ class BuildBackend:
         return found
 
     def add_settings(self, parent: str, change: Change) -> str:
-        return self._add(parent, change, None)
+        return self._add(parent, change)
 
     def add_layer(self, parent: str, change: Change, populate: Populate) -> str:
         parts = self._parts
@@ -125,12 +169,12 @@ class BuildBackend:
                 populate(root)
             upper = parts.snapshots.upper(key)
             if _is_empty(upper):
-                return self._add(parent, change, None)
+                return self._add(parent, change)
             with parts.layers.lease():
                 written = write_layer(upper, parts.ids, parts.blobs)
                 with parts.layers.hold([chain_upon(below, written.diff_id)]):
                     parts.layers.freeze(key, written.diff_id, below)
-                    return self._add(parent, change, written)
+                    return self._add(parent, change, (written.descriptor, written.diff_id))
 
     def commit(self, container: str, change: Change) -> str:
         parts = self._parts
@@ -138,13 +182,13 @@ class BuildBackend:
         below = self._chain(parent)
         upper = parts.snapshots.upper(container)
         if _is_empty(upper):
-            return self._add(parent, change, None)
+            return self._add(parent, change)
         with parts.layers.lease():
             written = write_layer(upper, parts.ids, parts.blobs)
             with parts.layers.hold([chain_upon(below, written.diff_id)]):
                 # the container's own snapshot lies upon another one than the image's layers
                 parts.layers.unpack(written.descriptor, written.diff_id, below)
-                return self._add(parent, change, written)
+                return self._add(parent, change, (written.descriptor, written.diff_id))
 
     def tag(self, image: str, reference: Reference) -> None:
         self._parts.names.tag(self._parts.store.get(Digest.parse(image)), reference)
@@ -156,9 +200,7 @@ class BuildBackend:
 
         async def create() -> Container:
             host = dict(self._settings.host)
-            made = self._parts.containers.create_for_step(self._image(parent), whole, host)
-            await self._parts.containers.places.fill(made)
-            return made
+            return self._parts.containers.create_for_step(self._image(parent), whole, host)
 
         container = self._in_loop(create())
         self._parents[container.id] = parent
@@ -190,18 +232,20 @@ class BuildBackend:
             found = self._parts.containers.get(container)
         except NotFound:
             return
-        self._in_loop(self._parts.lifecycle.remove(found, force=True, volumes=True))
+        self._in_loop(self._parts.lifecycle.remove(found, force=True))
 
     # --- helpers
 
-    def _add(self, parent: str, change: Change, written: WrittenLayer | None) -> str:
+    def _add(
+        self, parent: str, change: Change, layer: tuple[Descriptor, Digest] | None = None
+    ) -> str:
         """Record the image of a step, whose new layer, if any, is unpacked already."""
         parts = self._parts
         before = self._image(parent)
         layers = list(before.layers) if before else []
-        if written is not None:
-            layers.append(written.descriptor)
-        config = change.child(self._config(before), written.diff_id if written else None)
+        if layer is not None:
+            layers.append(layer[0])
+        config = change.child(self._config(before), layer[1] if layer else None)
         size = sum(parts.layers.sizes(config))
         image = parts.store.add(config.to_bytes(), layers, size, before.id if before else None)
         parts.records.add_step(image.id, parent, change.record)

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from lab.build.builder import Built, build
 from lab.build.cache import Decision
-from lab.build.executor import World
 from lab.build.plan import BuildOptions
+from lab.build.stage import World
 from lab.build.stream import Emit, Progress
 from lab.database import Database
 from lab.engine.build_backend import BuildBackend, BuildParts, StepSettings

@@ -27,7 +27,7 @@ def settle(containers: Containers, interrupted: list[Container]) -> None:
             containers.save(container)
             containers.log_event(container, "die", exitCode=str(CRASH_CODE))
         if container.settings.auto_remove:
-            containers.remove(container, volumes=True)
+            containers.remove(container)
 
 
 async def stop_all(containers: Containers, lifecycle: Lifecycle, seconds: int) -> None:

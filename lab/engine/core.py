@@ -30,7 +30,6 @@ from lab.engine.namespaces import NamespaceView
 from lab.engine.network_records import NetworkTable
 from lab.engine.networks import Networks
 from lab.engine.persist import ContainerTable
-from lab.engine.places import Places, having
 from lab.engine.processes import ProcessView
 from lab.engine.publishing import Publisher
 from lab.engine.ready import ReadyLayers
@@ -39,7 +38,6 @@ from lab.engine.samples import Samples
 from lab.engine.system import Host
 from lab.engine.trace import Trace
 from lab.engine.transfer import Transfer
-from lab.engine.volumes import Volumes
 from lab.ids import new_id
 from lab.image.blobs import BlobStore
 from lab.image.store import ImageStore
@@ -126,15 +124,6 @@ class Engine:
         self.endpoints = Endpoints(self.networks, Publisher(relay))
 
     def _build_containers(self, root: Path) -> None:
-        folders = HostFolders(Path(self.config.bind_root or "/"), [root])
-        self.volumes = Volumes(
-            root / "volumes",
-            self.database,
-            self.journal,
-            self.ids,
-            lambda name: having(iter(self.containers.all()), name),
-            folders.check,
-        )
         self.containers = Containers(
             root / "containers",
             ContainerTable(self.database),
@@ -143,10 +132,8 @@ class Engine:
             self.snapshots,
             self.journal,
             self.ids,
-            Places(self.volumes, self.snapshots, self.layers),
         )
-        hierarchies = list(self.config.cgroups)
-        bundles = Bundles(self.snapshots, self.filters, self.ids, hierarchies, self.volumes)
+        bundles = Bundles(self.snapshots, self.filters, self.ids, list(self.config.cgroups))
         self.lifecycle = Lifecycle(
             self.containers, bundles, self.endpoints, self.cgroups, self.tasks
         )
@@ -156,7 +143,7 @@ class Engine:
             self.endpoints,
             self.cgroups,
             self.link,
-            folders,
+            HostFolders(Path(self.config.bind_root or "/"), [root]),
             self.config.idmapped,
             self.host.cpus,
         )
@@ -215,7 +202,7 @@ class Engine:
         """Close everything, when no request is being served any more."""
         await self.execs.settle()
         await asyncio.to_thread(self.endpoints.close)
-        for part in (self.builds, self.transfer, self.registries, self.snapshots, self.volumes):
+        for part in (self.builds, self.transfer, self.registries, self.snapshots):
             await asyncio.to_thread(part.close)
         self.hub.close()
         self.database.close()

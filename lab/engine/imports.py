@@ -10,6 +10,7 @@ from lab.build import steps
 from lab.build.args import BuildArgs
 from lab.build.interpret import parse_instruction
 from lab.build.parser import parse
+from lab.build.state import State
 from lab.engine.layers import Layers
 from lab.engine.machine import own_platform
 from lab.errors import InvalidParameter
@@ -58,7 +59,7 @@ def apply_changes(config: ContainerConfig, changes: Sequence[str]) -> ContainerC
     for node in parsed.nodes:
         if node.keyword not in _CHANGES:
             raise InvalidParameter(f"{node.keyword} is not a valid change command")
-    state = steps.State(config, BuildArgs(), parsed.escape)
+    state = State(config, BuildArgs(), parsed.escape)
     for node in parsed.nodes:
         state, _ = steps.settle(parse_instruction(node), state)
     return state.config

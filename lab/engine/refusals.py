@@ -7,12 +7,15 @@ from lab.oci import fields
 from lab.oci.fields import Json
 
 _HOST = {
+    "VolumesFrom": "--volumes-from",
     "Links": "--link",
     "Devices": "--device",
     "DeviceRequests": "--gpus",
     "DeviceCgroupRules": "--device-cgroup-rule",
     "SecurityOpt": "--security-opt",
+    "Mounts": "--mount",
     "StorageOpt": "--storage-opt",
+    "VolumeDriver": "--volume-driver",
     "CpusetCpus": "--cpuset-cpus",
     "CpusetMems": "--cpuset-mems",
     "CpuPeriod": "--cpu-period",

@@ -87,7 +87,7 @@ class Transfer:
             await remote.close()
         what = "Downloaded newer image" if newer else "Image is up to date"
         progress.say(f"Status: {what} for {reference.familiar()}")
-        if platform is not None and not _is_for(image, platform):
+        if platform is not None and not is_for(image, platform):
             own = f"{image.config.os}/{image.config.architecture}"
             progress.say(
                 f"WARNING: image with reference {reference.familiar_name} was found but does not"
@@ -190,6 +190,7 @@ class Transfer:
         log_image(self._journal, action, reference.familiar(), name, labels, **members)
 
 
-def _is_for(image: Image, platform: Platform) -> bool:
+def is_for(image: Image, platform: Platform) -> bool:
+    """Return whether an image is for this system and architecture."""
     config = image.config
     return (config.os, config.architecture) == (platform.os, platform.architecture)

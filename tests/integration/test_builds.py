@@ -146,7 +146,9 @@ def test_a_base_image_is_pulled(client: docker.DockerClient) -> None:
         ("version=2", "set DOCKER_BUILDKIT=0"),
         ("t=UPPER", "must be lowercase"),
         ("dockerfile=missing", "Cannot locate specified Dockerfile: missing"),
-        ("remote=https://example.com/x.tar", "does not build from a remote context"),
+        ("remote=https://example.com/x.git", "does not clone git repositories"),
+        ("remote=nonsense", "could not be recognized as URL"),
+        ("remote=http://127.0.0.1:1/x.tar", "error downloading remote context"),
         ("memory=5", "Minimum memory limit allowed is 6MB"),
     ],
 )

@@ -7,15 +7,24 @@ import itertools
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.build.backend import BaseImage, Cancelled, Change, Output, Populate, StepContainer
+from lab.build.backend import (
+    BaseImage,
+    Cancelled,
+    Change,
+    Download,
+    Output,
+    Populate,
+    StepContainer,
+)
 from lab.build.cache import Candidate, StepRecord
 from lab.build.stream import Emit
-from lab.errors import LabError, NotFound
+from lab.errors import BuildError, LabError, NotFound
 from lab.kernel.idmap import IdMap
 from lab.oci.digest import Digest
 from lab.oci.image_config import ContainerConfig, ImageConfig
@@ -50,6 +59,8 @@ class FakeBackend:
     containers: dict[str, tuple[str, ContainerConfig]] = field(default_factory=dict)
     started: list[ContainerConfig] = field(default_factory=list)
     on_run: Callable[[], None] = lambda: None
+    web: dict[str, bytes] = field(default_factory=dict)
+    platforms: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -58,11 +69,26 @@ class FakeBackend:
         self.base_id = self._keep(Image(_config(), files))
         self.tags[BASE_NAME] = self.base_id
 
-    def base(self, name: str, pull: bool, emit: Emit) -> BaseImage:
+    def base(self, name: str, pull: bool, emit: Emit, platform: str = "") -> BaseImage:
+        self.platforms.append(platform)
         image = self.tags.get(name, name)
         if image not in self.images:
             raise NotFound(f"No such image: {name}")
         return BaseImage(image, self.images[image].config)
+
+    @contextmanager
+    def view(self, image: str) -> Iterator[Path]:
+        yield self.images[image].files
+
+    def download(self, url: str, target: Path, emit: Emit, cancelled: Cancelled) -> Download:
+        if url not in self.web:
+            raise BuildError(f"failed to GET {url} with status 404 Not Found: ")
+        target.write_bytes(self.web[url])
+        name = url.rpartition("/")[2]
+        return Download(name, "application/octet-stream", 1_700_000_000_000_000_000)
+
+    def from_named(self, parent: str, change: Change) -> str | None:
+        return None
 
     def candidates(self, parent: str) -> Sequence[Candidate]:
         return [

@@ -12,8 +12,8 @@ from typing import Any
 
 from lab.build.builder import Built, build
 from lab.build.cache import Decision
-from lab.build.executor import World
 from lab.build.plan import BuildOptions
+from lab.build.stage import World
 from lab.build.stream import Message, Progress, error_message
 from lab.errors import LabError
 from lab.kernel.idmap import IdMap

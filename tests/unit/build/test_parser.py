@@ -63,4 +63,4 @@ def test_whatever_the_text_only_our_errors_come_out(content: bytes) -> None:
     except LabError as error:
         assert error.message
     else:
-        assert all(step.instruction.line > 0 for step in plan.steps)
+        assert all(step.instruction.line > 0 for each in plan.stages for step in each.steps)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lab.build.args import BuildArgs
+from lab.build.healthcheck import duration, go_duration
 from lab.build.parser import parse
 from lab.build.plan import BuildOptions, Plan, make_plan
 from lab.build.ports import exposed_ports
-from lab.build.steps import DEFAULT_PATH, RunCommand, begin, settle
+from lab.build.state import DEFAULT_PATH, RunCommand, begin
+from lab.build.steps import settle
 from lab.errors import BuildError, Unsupported
 from lab.oci.image_config import ContainerConfig
 
@@ -21,7 +23,7 @@ def settled(text: str, config: ContainerConfig | None = None) -> ContainerConfig
     """Return the settings after all steps of `FROM a` and `text`."""
     plan = plan_of(f"FROM a\n{text}")
     state = begin(config or ContainerConfig(), BuildArgs(), plan.escape)
-    for step in plan.steps:
+    for step in plan.stages[0].steps:
         state, _ = settle(step.instruction, state)
     return state.config
 
@@ -52,6 +54,23 @@ def settled(text: str, config: ContainerConfig | None = None) -> ContainerConfig
         ("SHELL sh -c", "SHELL requires the arguments to be in JSON form"),
         ("SHELL []", "SHELL requires at least one argument"),
         ("COPY --chown a b", "Missing a value on flag: chown"),
+        ("ADD --from=x a b", "Unknown flag: from"),
+        ("VOLUME", "VOLUME requires at least one argument"),
+        ('VOLUME [""]', "VOLUME specified can not be an empty string"),
+        ("ONBUILD", "ONBUILD requires at least one argument"),
+        ("ONBUILD ONBUILD RUN x", "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"),
+        ("ONBUILD from a", "FROM isn't allowed as an ONBUILD trigger"),
+        ("HEALTHCHECK", "HEALTHCHECK requires at least one argument"),
+        ("HEALTHCHECK NONE x", "HEALTHCHECK NONE takes no arguments"),
+        ("HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD"),
+        ("HEALTHCHECK curl x", 'Unknown type "CURL" in HEALTHCHECK (try CMD)'),
+        ("HEALTHCHECK --interval=5 CMD x", 'time: missing unit in duration "5"'),
+        ("HEALTHCHECK --timeout=x CMD x", 'time: invalid duration "x"'),
+        (
+            "HEALTHCHECK --interval=1us CMD x",
+            'Interval "interval" cannot be less than 1ms',
+        ),
+        ("HEALTHCHECK --retries=-1 CMD x", "--retries cannot be negative (-1)"),
         ("COPY --chown=a --chown=b c d", "Duplicate flag specified: chown"),
         (
             "COPY a",
@@ -71,19 +90,10 @@ def test_error_has_dockers_words_and_the_line(line: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("line", "name"),
     [
-        ("ADD a b", "ADD"),
-        ("add a b", "ADD"),
-        ("HEALTHCHECK NONE", "HEALTHCHECK"),
-        ("ONBUILD RUN x", "ONBUILD"),
-        ("VOLUME /a", "VOLUME"),
-        ("VOLUME", "VOLUME"),
-        ("FROM b", "multi-stage"),
-        ("COPY --from=x a b", "--from"),
-        ("COPY --chmod=1 a b", "the --chmod option requires BuildKit"),
         ("COPY --link a b", "--link"),
+        ("ADD --checksum=sha256:0 a b", "--checksum"),
         ("RUN --mount=type=cache,target=/x y", "the --mount option requires BuildKit"),
         ("RUN --network=none y", "--network"),
-        ("FROM --platform=x b", "--platform"),
     ],
 )
 def test_what_is_not_there_is_refused_by_name_and_line(line: str, name: str) -> None:
@@ -98,13 +108,25 @@ def test_steps_are_numbered_as_docker_does() -> None:
     """Do ARGs before FROM and labels of the command line count?"""
     plan = plan_of("ARG A\nFROM a\nRUN b\n", labels={"y": "1", "x": "2"})
     assert plan.total == 5
-    assert [step.number for step in (*plan.before, plan.base, *plan.steps)] == [1, 2, 3, 4, 5]
-    assert [step.instruction.text for step in plan.steps] == ["RUN b", "LABEL x=2", "LABEL y=1"]
+    (stage,) = plan.stages
+    assert [step.number for step in (*plan.before, stage.base, *stage.steps)] == [1, 2, 3, 4, 5]
+    assert [step.instruction.text for step in stage.steps] == ["RUN b", "LABEL x=2", "LABEL y=1"]
+
+
+def test_stages_up_to_the_target_are_built() -> None:
+    """Are later stages left out, also of the count, and do labels go to the target?"""
+    text = "FROM a AS one\nRUN x\nFROM one AS two\nCOPY --from=0 a b\nFROM c\n"
+    plan = plan_of(text, target="TWO", labels={"l": "1"})
+    assert [stage.source.name for stage in plan.stages] == ["one", "two"]
+    assert plan.total == 5
+    assert [step.number for step in plan.stages[1].steps] == [4, 5]
+    assert plan.stages[1].steps[-1].instruction.text == "LABEL l=1"
+    assert plan_of(text).total == 5
 
 
 def test_target_is_found_whatever_its_case() -> None:
     """Does `--target` find the stage, and fail for another name?"""
-    assert plan_of("FROM a AS Web", target="wEB").image == "a"
+    assert plan_of("FROM a AS Web", target="wEB").stages[0].source.image == "a"
     with pytest.raises(BuildError, match="failed to reach build target web in Dockerfile"):
         plan_of("FROM a", target="web")
 
@@ -142,7 +164,7 @@ def test_run_gets_arguments_hidden_by_the_environment() -> None:
     plan = plan_of("FROM a\nARG A=1 B=2\nENV B=env\nRUN x\n")
     given = {"A": "given", "HTTP_PROXY": "proxy"}
     state = begin(ContainerConfig(entrypoint=("e",)), BuildArgs(given=given), "\\")
-    for step in plan.steps:
+    for step in plan.stages[0].steps:
         state, action = settle(step.instruction, state)
     assert isinstance(action, RunCommand)
     assert action.config.env == (
@@ -211,3 +233,60 @@ def test_wrong_ports(spec: str, message: str) -> None:
     with pytest.raises(BuildError) as caught:
         exposed_ports(spec)
     assert caught.value.message == message
+
+
+def test_settings_of_the_less_common_instructions() -> None:
+    """Do HEALTHCHECK, ONBUILD and VOLUME land in the settings?"""
+    config = settled(
+        'ARG v=/d\nVOLUME $v /a\nVOLUME ["/x y"]\nONBUILD RUN a\nONBUILD  COPY . /\n'
+        "HEALTHCHECK --interval=1m30s --start-period=1.5s --retries=3 CMD curl x\n"
+    )
+    assert config.volumes == ("/a", "/d", "/x y")
+    assert config.on_build == ("RUN a", "COPY . /")
+    assert config.healthcheck == {
+        "Test": ["CMD-SHELL", "curl x"],
+        "Interval": 90_000_000_000,
+        "StartPeriod": 1_500_000_000,
+        "Retries": 3,
+    }
+    assert settled('HEALTHCHECK CMD ["a", "b"]').healthcheck == {"Test": ["CMD", "a", "b"]}
+    assert settled("HEALTHCHECK none").healthcheck == {"Test": ["NONE"]}
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0s"),
+        (1_500, "1.5µs"),
+        (250_000_000, "250ms"),
+        (1_500_000_000, "1.5s"),
+        (90_000_000_000, "1m30s"),
+        (3_600_000_000_000, "1h0m0s"),
+    ],
+)
+def test_durations_are_written_as_go_does(nanoseconds: int, text: str) -> None:
+    """Is the shortest unit that fits used, and read back?"""
+    assert go_duration(nanoseconds) == text
+    assert duration(text) == nanoseconds
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("RUN <<EOF\necho a\n  echo $b\nEOF\n", "echo a\n  echo $b\n"),
+        ("RUN <<-'X'\n\techo a\n\tX\n", "echo a\n"),
+        ("RUN cat <<A - <<B\n1\nA\n2\nB\n", "cat <<A - <<B\n1\nA\n2\nB\n"),
+        ("RUN <<E\n#!/bin/x -y\nz\nE\n", "/bin/x -y /dev/fd/3 3<<'EOF'\n#!/bin/x -y\nz\nEOF\n"),
+    ],
+)
+def test_here_documents_become_the_shells_text(text: str, command: str) -> None:
+    """What does the shell run for a RUN with a here-document?"""
+    (step,) = plan_of(f"FROM a\n{text}").stages[0].steps
+    assert step.instruction.command == (command,)  # type: ignore[attr-defined]
+
+
+def test_here_document_that_does_not_end() -> None:
+    """Is it refused, with the line where it begins?"""
+    with pytest.raises(BuildError, match="unterminated heredoc") as caught:
+        plan_of("FROM a\nRUN <<EOF\nb\n")
+    assert caught.value.line == 2

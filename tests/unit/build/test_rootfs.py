@@ -53,7 +53,7 @@ def file(name: str, mode: int = 0o644) -> tarfile.TarInfo:
 
 
 def copy(context: Context, root: RootFs, source: str, destination: str) -> None:
-    Copier(context, root, ROOT, lambda: None).copy(select(context, [source]), destination)
+    Copier(root, ROOT, lambda: None).copy(select(context, [source]), destination)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_copy_can_be_stopped_between_files(root: RootFs, tmp_path: Path) -> None
 
     context = context_of(tmp_path, file("d/f"))
     with pytest.raises(LabError, match="Build cancelled"):
-        Copier(context, root, ROOT, stop).copy(select(context, ["d"]), "/d")
+        Copier(root, ROOT, stop).copy(select(context, ["d"]), "/d")
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_record_lists_every_file_below_the_sources(tmp_path: Path) -> None:
     odd = os.fsdecode(b"d/\xff")
     content = tar([("d/x", FILE, "1"), ("d/l", LINK, "x"), (odd, FILE, "2"), ("e", FILE, "3")])
     context = unpacked(content, tmp_path)
-    assert sorted(files_of(context, select(context, ["d"]))) == ["d", "d/?", "d/l", "d/x"]
+    assert sorted(files_of(select(context, ["d"]))) == ["d", "d/?", "d/l", "d/x"]
 
 
 def test_changed_target_of_a_dangling_link_changes_the_record(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_changed_target_of_a_dangling_link_changes_the_record(tmp_path: Path) ->
     records = []
     for target in ("/usr/bin/a", "/usr/bin/b"):
         context = unpacked(tar([("d/l", LINK, target)]), tmp_path)
-        records.append(files_of(context, select(context, ["d"])))
+        records.append(files_of(select(context, ["d"])))
         context.close()
     assert records[0] != records[1]
 
