@@ -14,11 +14,6 @@ _NOT_A_SWARM = (
 )
 
 _ABSENT = [
-    ("POST", "/containers/{id}/pause", "pause"),
-    ("POST", "/containers/{id}/unpause", "unpause"),
-    ("GET", "/containers/{id}/top", "top"),
-    ("GET", "/containers/{id}/stats", "stats"),
-    ("POST", "/containers/{id}/update", "update"),
     ("HEAD", "/containers/{id}/archive", "cp"),
     ("GET", "/containers/{id}/archive", "cp"),
     ("PUT", "/containers/{id}/archive", "cp"),

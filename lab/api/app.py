@@ -19,6 +19,7 @@ from lab.api import (
     lab_places,
     lab_trace,
     networks,
+    running,
     system,
     volumes,
 )
@@ -33,6 +34,7 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     containers.ROUTES,
     attach.ROUTES,
     execs.ROUTES,
+    running.ROUTES,
     images.ROUTES,
     builds.ROUTES,
     networks.ROUTES,

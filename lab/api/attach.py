@@ -32,6 +32,9 @@ async def attach(request: web.Request) -> web.StreamResponse:
     container = container_of(request)
     if container.status is Status.PAUSED:
         raise Conflict("Container is paused. Unpause the container before attach or use exec")
+    if container.status is Status.RESTARTING:
+        name = request.match_info["id"]
+        raise Conflict(f"container {name} is restarting, wait until the container is running")
     keys = parse_detach_keys(request.query.get("detachKeys", ""))
     wanted = _wanted_streams(request)
     writes = flag(request, "stdin") and flag(request, "stream")

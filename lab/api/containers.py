@@ -62,13 +62,21 @@ async def start(request: web.Request) -> web.Response:
 
 
 async def stop(request: web.Request) -> web.Response:
-    await request.app[ENGINE].lifecycle.stop(container_of(request), number(request, "t"))
+    container, how = container_of(request), _ending(request)
+    await request.app[ENGINE].lifecycle.stop(container, *how)
     return web.Response(status=204)
 
 
 async def restart(request: web.Request) -> web.Response:
-    await request.app[ENGINE].lifecycle.restart(container_of(request), number(request, "t"))
+    container, how = container_of(request), _ending(request)
+    await request.app[ENGINE].lifecycle.restart(container, *how)
     return web.Response(status=204)
+
+
+def _ending(request: web.Request) -> tuple[int | None, int | None]:
+    """Return the seconds and the signal with which a container is to be stopped, if given."""
+    text = request.query.get("signal")
+    return number(request, "t"), parse_signal(text) if text else None
 
 
 async def kill(request: web.Request) -> web.Response:

@@ -10,15 +10,10 @@ from lab.api.errors import describe
 from lab.api.keys import ENGINE
 from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, parse_detach_keys
 from lab.api.versions import version_of
-from lab.engine.execs import (
-    NOT_FOUND,
-    NOT_STARTED,
-    Exec,
-    parse_console_size,
-    parse_settings,
-)
+from lab.engine.execs import Exec, parse_console_size, parse_settings
+from lab.engine.signals import exec_failure
 from lab.engine.state import check
-from lab.errors import Conflict, StartError
+from lab.errors import Conflict
 from lab.oci import fields
 from lab.runtime.stdio import STDERR, STDOUT
 
@@ -45,7 +40,7 @@ async def start(request: web.Request) -> web.StreamResponse:
         await execs.start(wanted, console_size)
     except Exception as error:
         wanted.streams.abandon()
-        raise _failure(error) from None
+        raise exec_failure(error) from None
     return web.Response(status=200)
 
 
@@ -63,20 +58,10 @@ async def _start_attached(
         await request.app[ENGINE].execs.start(wanted, console_size)
     except Exception as error:
         # the answer's header is out: Docker, too, tells the client through the stream
-        client.tell(f"{describe(_failure(error))}\r\n".encode())
+        client.tell(f"{describe(exec_failure(error))}\r\n".encode())
         wanted.streams.abandon()
     await client.closed
     return Taken()
-
-
-def _failure(error: Exception) -> Exception:
-    """Return the error as Docker words it, when it is the program that cannot run."""
-    if isinstance(error, StartError) and error.exit_code in (NOT_FOUND, NOT_STARTED):
-        return StartError(
-            "OCI runtime exec failed: exec failed: unable to start container process: "
-            f"{error.message}: unknown"
-        )
-    return error
 
 
 async def resize(request: web.Request) -> web.Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from lab.engine import health
 from lab.engine.endpoint_settings import parse_networking
 from lab.engine.settings import CONFIG_DEFAULTS, HOST_DEFAULTS
 from lab.engine.signals import parse_signal
 from lab.engine.state import Attachment
-from lab.errors import InvalidParameter, Unsupported
+from lab.errors import InvalidParameter
 from lab.oci import fields
 from lab.oci.fields import Json
 
@@ -33,6 +34,8 @@ def _config(body: Json) -> Json:
     config.update({key: _words(body, key) for key in _LISTS if body.get(key) is not None})
     config.update({key: value for key in _MAPS if (value := fields.obj(body, key))})
     config["Labels"] = dict(fields.text_map(body, "Labels"))
+    if (check := health.parse(fields.obj(body, "Healthcheck"))) is not None:
+        config["Healthcheck"] = check
     if body.get("StopTimeout") is not None:
         config["StopTimeout"] = fields.integer(body, "StopTimeout")
     _check(config, body)
@@ -52,8 +55,6 @@ def _check(config: Json, body: Json) -> None:
         )
     if config.get("StopSignal"):
         parse_signal(config["StopSignal"])
-    if fields.obj(body, "Healthcheck").get("Test") not in (None, [], ["NONE"]):
-        raise Unsupported("this engine does not support --health-cmd yet")
 
 
 def _words(body: Json, key: str) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lab.engine.containers import Container
+from lab.engine.health import STARTING
 from lab.engine.state import NEVER, Attachment, Record, State, Status
 from lab.oci.fields import Json
 
@@ -83,12 +84,21 @@ def status_text(state: State, at: datetime) -> str:
     """Return the STATUS column of `docker ps`: `Up 3 minutes`, `Exited (0) 2 hours ago`."""
     if state.status is Status.CREATED:
         return "Created"
+    if state.status is Status.RESTARTING:
+        return f"Restarting ({state.exit_code}) {duration(_since(state.finished_at, at))} ago"
     if state.is_running:
         text = f"Up {duration(_since(state.started_at, at))}"
-        return f"{text} (Paused)" if state.status is Status.PAUSED else text
+        if state.status is Status.PAUSED:
+            return f"{text} (Paused)"
+        return f"{text} ({_health(state.health)})" if state.health is not None else text
     if state.status is Status.REMOVING:
         return "Removal In Progress"
     return f"Exited ({state.exit_code}) {duration(_since(state.finished_at, at))} ago"
+
+
+def _health(health: Json) -> str:
+    status = str(health["Status"])
+    return f"health: {status}" if status == STARTING else status
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.engine import health
 from lab.errors import InvalidParameter
 from lab.oci.fields import Json
 from lab.oci.image_config import ContainerConfig
@@ -27,6 +28,11 @@ def complete(config: Json, image: ContainerConfig) -> Json:
     merged["Env"] = merge_env(config["Env"], image.env)
     if image.stop_signal and not config.get("StopSignal"):
         merged["StopSignal"] = image.stop_signal
+    check = health.merge(config.get("Healthcheck"), image.healthcheck)
+    if check is not None:
+        merged["Healthcheck"] = check
+    if image.shell is not None and not config.get("Shell"):
+        merged["Shell"] = list(image.shell)
     if config["Entrypoint"] is None:
         if config["Cmd"] is None and image.cmd is not None:
             merged["Cmd"] = list(image.cmd)

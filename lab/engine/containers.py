@@ -34,7 +34,7 @@ class Container:
 
     `lock` is held by whoever changes its state.  The two lists hold futures of those who wait
     for the end of a run, and for the removal.  `restarting` says that the end of the run is not
-    the end of the container.
+    the end of the container; the two members after it are lab.engine.restarts'.
     """
 
     record: Record
@@ -47,6 +47,8 @@ class Container:
     exits: list[asyncio.Future[int]] = field(default_factory=list)
     removals: list[asyncio.Future[int]] = field(default_factory=list)
     restarting: bool = False
+    restart_delay: float = 0.0
+    restart_cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def id(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from lab.engine.containers import Container, Containers
+from lab.engine.health import close_health
 from lab.engine.lifecycle import Lifecycle
 from lab.engine.signals import stop_signal
-from lab.engine.state import Status, now
+from lab.engine.state import NEVER, Status, now
 from lab.kernel import procfs
 
 CRASH_CODE = 255
@@ -18,16 +19,37 @@ def settle(containers: Containers, interrupted: list[Container]) -> None:
     """Record that containers of an engine which ended unexpectedly do not run any more."""
     for container in interrupted:
         state = container.record.state
-        state.status, state.pid, state.exit_code = Status.EXITED, 0, CRASH_CODE
-        state.finished_at = now()
+        ran = state.status is not Status.RESTARTING
+        if ran:
+            state.exit_code, state.finished_at = CRASH_CODE, now()
+        state.status, state.pid = Status.EXITED, 0
+        close_health(state)
         for place in container.record.networks:
             place.clear()
         container.record.ports = {}
         with containers.together():
             containers.save(container)
-            containers.log_event(container, "die", exitCode=str(CRASH_CODE))
+            if ran:
+                containers.log_event(container, "die", exitCode=str(CRASH_CODE))
         if container.settings.auto_remove:
             containers.remove(container)
+
+
+async def revive(containers: Containers, lifecycle: Lifecycle) -> None:
+    """Start the containers whose restart policy says so when the engine has started.
+
+    What cannot be started has the error in its record, as after `docker start`.
+    """
+    starts = [lifecycle.start(each) for each in containers.all() if _returns(each)]
+    await asyncio.gather(*starts, return_exceptions=True)
+
+
+def _returns(container: Container) -> bool:
+    record, state = container.record, container.record.state
+    if state.started_at == NEVER or state.is_running:
+        return False
+    policy = container.settings.restart
+    return policy.wants(state.exit_code, record.restart_count, record.stopped_by_hand)
 
 
 async def stop_all(containers: Containers, lifecycle: Lifecycle, seconds: int) -> None:
@@ -42,7 +64,9 @@ async def _stop(container: Container, lifecycle: Lifecycle, seconds: int) -> Non
     async with container.lock:
         # a start that was under way is over now
         task = container.task
-    if task is not None:
+    if container.status is Status.RESTARTING:
+        await lifecycle.stop(container, 0)
+    elif task is not None:
         # the kernel keeps a signal without a handler from a container's first process
         deaf = not procfs.catches(task.pid, stop_signal(container.record.config))
         await lifecycle.stop(container, 0 if deaf else seconds)

@@ -14,7 +14,7 @@ from lab.database import Database
 from lab.engine.builds import Builds
 from lab.engine.bundles import Bundles
 from lab.engine.containers import Container, Containers
-from lab.engine.continuity import settle, stop_all
+from lab.engine.continuity import revive, settle, stop_all
 from lab.engine.creation import Creation
 from lab.engine.endpoints import Endpoints
 from lab.engine.execs import Execs
@@ -29,15 +29,20 @@ from lab.engine.lifecycle import Lifecycle
 from lab.engine.namespaces import NamespaceView
 from lab.engine.network_records import NetworkTable
 from lab.engine.networks import Networks
+from lab.engine.pausing import Pausing
 from lab.engine.persist import ContainerTable
+from lab.engine.probes import Probes
 from lab.engine.processes import ProcessView
 from lab.engine.publishing import Publisher
 from lab.engine.ready import ReadyLayers
 from lab.engine.registries import Registries
 from lab.engine.samples import Samples
+from lab.engine.stats import Stats
 from lab.engine.system import Host
+from lab.engine.top import Top
 from lab.engine.trace import Trace
 from lab.engine.transfer import Transfer
+from lab.engine.updates import Updates
 from lab.ids import new_id
 from lab.image.blobs import BlobStore
 from lab.image.store import ImageStore
@@ -134,10 +139,18 @@ class Engine:
             self.ids,
         )
         bundles = Bundles(self.snapshots, self.filters, self.ids, list(self.config.cgroups))
+        self.pausing = Pausing(self.containers, self.cgroups)
         self.lifecycle = Lifecycle(
-            self.containers, bundles, self.endpoints, self.cgroups, self.tasks
+            self.containers, bundles, self.endpoints, self.cgroups, self.tasks, self.pausing
         )
-        self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups)
+        self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups, self.pausing)
+        self.probes = Probes(self.containers, self.execs)
+        for companion in (self.pausing, self.probes):
+            self.lifecycle.accompany(companion)
+        self.pausing.accompany(self.probes)
+        self.top = Top(self.containers, self.cgroups, self.ids)
+        self.stats = Stats(self.cgroups)
+        self.updates = Updates(self.containers, self.cgroups, self.host.cpus)
         self.creation = Creation(
             self.containers,
             self.endpoints,
@@ -190,6 +203,7 @@ class Engine:
         await asyncio.to_thread(self.layers.recover)
         await asyncio.to_thread(self.images.sweep)
         settle(self.containers, interrupted)
+        await revive(self.containers, self.lifecycle)
 
     async def stop_containers(self) -> None:
         """Stop all containers, and let nothing start any more; then end endless answers."""

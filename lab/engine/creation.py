@@ -9,29 +9,14 @@ from lab.engine.containers import Container, Containers
 from lab.engine.endpoints import Endpoints
 from lab.engine.host_folders import HostFolders
 from lab.engine.launcher import LauncherLink
+from lab.engine.resources import verify
 from lab.engine.settings import HostSettings
 from lab.engine.state import Attachment
 from lab.errors import InvalidParameter, NotFound, Unsupported
 from lab.network.bindings import Port, parse_port_bindings
 from lab.oci.fields import Json
 from lab.oci.runtime_spec import Mount
-from lab.runtime.cgroups import CgroupManager, Limits
-
-_DISCARDED = {
-    "memory": "Your kernel does not support memory limit capabilities or the cgroup is not mounted. "
-    "Limitation discarded.",
-    "pids": "Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. "
-    "PIDs limit discarded.",
-    "cpu": "Your kernel does not support CPU cfs quota/period or the cgroup is not mounted. "
-    "Quota and period discarded.",
-}
-
-_WITHOUT: dict[str, Json] = {
-    "memory": {"Memory": 0, "MemorySwap": -1},
-    "pids": {"PidsLimit": None},
-    "cpu": {"NanoCpus": 0},
-}
-"""What HostConfig says when a limit has been discarded."""
+from lab.runtime.cgroups import CgroupManager
 
 
 class Creation:
@@ -63,10 +48,11 @@ class Creation:
         settings = HostSettings.from_json(host)
         for network in (settings.network, *(place.network for place in places or ())):
             self._check_network(network)
-        self._check_cpus(settings.limits)
+        if settings.auto_remove and settings.restart.name != "no":
+            raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
         parse_port_bindings(host["PortBindings"])
         _check_config(config, settings)
-        warnings = self._discard_limits(settings.limits, host)
+        warnings = verify(host, self._cgroups.supports, self._cpus)
         for bind in settings.binds:
             warnings += await asyncio.to_thread(self._check_bind, bind)
         return self._containers.create(name, config, host, places), warnings
@@ -78,23 +64,6 @@ class Creation:
         """
         with contextlib.suppress(NotFound):
             self._endpoints.check(name)
-
-    def _check_cpus(self, limits: Limits) -> None:
-        if limits.nano_cpus > self._cpus * 1_000_000_000:
-            raise InvalidParameter(
-                f"range of CPUs is from 0.01 to {self._cpus}.00, as there are only {self._cpus} "
-                "CPUs available"
-            )
-
-    def _discard_limits(self, limits: Limits, host: Json) -> list[str]:
-        """Take limits that cannot be had here out of `host`, and return Docker's warnings."""
-        wanted = {"memory": limits.memory, "pids": limits.pids, "cpu": limits.nano_cpus}
-        discarded = [
-            name for name in _DISCARDED if wanted[name] and not self._cgroups.supports(name)
-        ]
-        for name in discarded:
-            host.update(_WITHOUT[name])
-        return [_DISCARDED[name] for name in discarded]
 
     def _check_bind(self, bind: Mount) -> list[str]:
         self._folders.check(bind.source)

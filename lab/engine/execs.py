@@ -13,6 +13,7 @@ from lab.engine.containers import Container, Containers
 from lab.engine.filters import SeccompFilters
 from lab.engine.lifecycle import OUTPUT_LIMIT
 from lab.engine.logged import logged
+from lab.engine.pausing import Pausing
 from lab.engine.signals import exit_code
 from lab.engine.state import Status, check
 from lab.errors import Conflict, InvalidParameter, NotFound, StartError, Unsupported
@@ -74,11 +75,13 @@ class Execs:
         tasks: Tasks,
         filters: SeccompFilters,
         cgroups: CgroupManager,
+        pausing: Pausing,
     ) -> None:
         self._containers = containers
         self._tasks = tasks
         self._filters = filters
         self._cgroups = cgroups
+        self._pausing = pausing
         self._by_id: dict[str, Exec] = {}
         self._background: set[asyncio.Task[None]] = set()
 
@@ -144,6 +147,7 @@ class Execs:
             path.unlink(missing_ok=True)
         wanted.task, wanted.pid, wanted.running = task, task.pid, True
         wanted.streams.started()
+        await self._pausing.hold_new(container)
 
     def on_exit(self, task_id: str, status: int, at_ns: int) -> bool:
         """Take note that a task has ended; False if it is none of an exec's."""

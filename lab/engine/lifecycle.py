@@ -13,15 +13,18 @@ import signal
 import time
 from collections.abc import Coroutine
 from contextlib import ExitStack
-from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from lab.engine.bundles import Bundles
 from lab.engine.containers import Container, Containers
+from lab.engine.endings import Endings
 from lab.engine.endpoints import Endpoints
 from lab.engine.logged import logged
-from lab.engine.signals import exit_code, runtime_failure, stop_seconds, stop_signal
+from lab.engine.pausing import Pausing
+from lab.engine.restarts import Restarts
+from lab.engine.signals import exit_code, runtime_failure
 from lab.engine.state import NEVER, Status, check, moment, now
+from lab.engine.waiters import add_waiter, seconds_of, tell
 from lab.errors import LabError, NotModified, StartError, Unavailable
 from lab.runtime.cgroups import CgroupManager
 from lab.runtime.task import Task, TaskRequest, Tasks
@@ -30,6 +33,13 @@ OUTPUT_LIMIT = 2.0
 """Seconds that are waited for the last output of a process that has ended."""
 
 _log = logging.getLogger(__name__)
+
+
+class Companion(Protocol):
+    """What goes along with the runs of containers; told while the container's lock is held."""
+
+    def began(self, container: Container) -> None: ...
+    def ended(self, container: Container) -> None: ...
 
 
 class Lifecycle:
@@ -42,6 +52,7 @@ class Lifecycle:
         endpoints: Endpoints,
         cgroups: CgroupManager,
         tasks: Tasks,
+        pausing: Pausing,
     ) -> None:
         self._containers = containers
         self._bundles = bundles
@@ -51,6 +62,13 @@ class Lifecycle:
         self._running: dict[str, Container] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._restarts = Restarts(containers, self._start, self._on_given_up)
+        self._endings = Endings(containers, self._restarts, pausing)
+        self._companions: list[Companion] = []
+
+    def accompany(self, companion: Companion) -> None:
+        """Tell `companion` of every later begin and end of a run."""
+        self._companions.append(companion)
 
     # --- start and end
 
@@ -64,9 +82,10 @@ class Lifecycle:
         async with container.lock:
             if self._stopping:
                 raise Unavailable("the engine is stopping")
-            if container.status is Status.RUNNING:
+            if container.status in (Status.RUNNING, Status.RESTARTING):
                 raise NotModified("container is already running")
             check("start", container.id, container.status)
+            self._restarts.renew(container)
             try:
                 await self._start(container)
             except Exception as error:
@@ -115,6 +134,8 @@ class Lifecycle:
         with self._containers.together():
             self._containers.save(container)
             self._containers.log_event(container, "start")
+        for companion in self._companions:
+            companion.began(container)
 
     def _on_start_failed(self, container: Container, error: LabError) -> None:
         if container.task is not None:
@@ -125,8 +146,15 @@ class Lifecycle:
         state.exit_code = error.exit_code if isinstance(error, StartError) else 128
         with logged("a failed start"):
             self._containers.save(container)
-        self._tell(container.exits, state.exit_code)
-        if container.settings.auto_remove:
+        tell(container.exits, state.exit_code)
+        self._remove_if_wanted(container)
+
+    def _on_given_up(self, container: Container) -> None:
+        tell(container.exits, container.record.state.exit_code)
+        self._remove_if_wanted(container)
+
+    def _remove_if_wanted(self, container: Container) -> None:
+        if container.settings.auto_remove and not container.restarting:
             with logged("the removal of a container"):
                 self._containers.remove(container)
 
@@ -141,76 +169,63 @@ class Lifecycle:
     async def _finish(self, container: Container, code: int, at_ns: int) -> None:
         """Give back what the run had, record its end, and tell those who wait: whatever fails."""
         async with container.lock:
+            for companion in self._companions:
+                companion.ended(container)
             container.streams.drain()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(container.streams.ended(), OUTPUT_LIMIT)
-            killed_for_memory = bool(self._cgroups.sample(container.id).oom_kills)
+            killed_for_memory = bool(self._cgroups.oom_kills(container.id))
             with logged("what a container had of the network"):
                 await asyncio.to_thread(self._endpoints.disconnect, container)
             with logged("the control group of a container"):
                 await asyncio.to_thread(self._cgroups.remove, container.id)
             # from here on without a pause: nobody may attach to a run that is over
             container.end_run()
-            state = container.record.state
-            started = state.started_at
-            state.oom_killed = killed_for_memory
-            state.status, state.pid, state.exit_code = Status.EXITED, 0, code
-            state.finished_at = moment(at_ns / 1e9)
-            with logged("the end of a container"), self._containers.together():
-                self._containers.save(container)
-                if killed_for_memory:
-                    self._containers.log_event(container, "oom")
-                lasted = str(max(0, int(at_ns / 1e9 - _seconds(started))))
-                self._containers.log_event(
-                    container, "die", exitCode=str(code), execDuration=lasted
-                )
-            self._tell(container.exits, code)
-            if container.settings.auto_remove and not container.restarting:
-                with logged("the removal of a container"):
-                    self._containers.remove(container)
+            self._note_end(container, code, at_ns, killed_for_memory)
+            tell(container.exits, code)
+            if container.status is not Status.RESTARTING:
+                self._remove_if_wanted(container)
+            else:
+                self._spawn(self._restarts.run(container))
+
+    def _note_end(self, container: Container, code: int, at_ns: int, out_of_memory: bool) -> None:
+        state, at = container.record.state, at_ns / 1e9
+        lasted = max(0.0, at - seconds_of(state.started_at))
+        again = not self._stopping and self._restarts.decide(container, code, lasted)
+        state.oom_killed = out_of_memory
+        state.status = Status.RESTARTING if again else Status.EXITED
+        state.pid, state.exit_code, state.finished_at = 0, code, moment(at)
+        with logged("the end of a container"), self._containers.together():
+            self._containers.save(container)
+            if out_of_memory:
+                self._containers.log_event(container, "oom")
+            told = {"exitCode": str(code), "execDuration": str(int(lasted))}
+            self._containers.log_event(container, "die", **told)
 
     # --- signals
 
     async def kill(self, container: Container, number: int = signal.SIGKILL) -> None:
-        """Send a signal; SIGKILL is answered when the container has ended."""
-        async with container.lock:
-            check("kill", container.id, container.status)
-            ended = self.next_exit(container) if number == signal.SIGKILL else None
-            self._signal(container, number)
-        if ended is not None:
-            await ended
+        """Send a signal; see lab.engine.endings."""
+        await self._endings.kill(container, number)
 
-    async def stop(self, container: Container, seconds: int | None = None) -> None:
-        """Ask a container to end, and kill it if it has not after `seconds` (-1: never)."""
-        async with container.lock:
-            if not container.record.state.is_running:
-                raise NotModified("container is already stopped")
-            ended = self.next_exit(container)
-            self._signal(container, stop_signal(container.record.config))
-        limit = stop_seconds(container.record.config) if seconds is None else seconds
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(ended), None if limit < 0 else limit)
-        if not ended.done():
-            self._signal(container, signal.SIGKILL)
-            await ended
-        self._containers.log_event(container, "stop")
+    async def stop(
+        self, container: Container, seconds: int | None = None, number: int | None = None
+    ) -> None:
+        """Ask a container to end, and kill it in the end; see lab.engine.endings."""
+        await self._endings.stop(container, seconds, number)
 
-    async def restart(self, container: Container, seconds: int | None = None) -> None:
+    async def restart(
+        self, container: Container, seconds: int | None = None, number: int | None = None
+    ) -> None:
         """Stop, if it runs, and start again; one that is removed at its end stays."""
         container.restarting = True
         try:
             with contextlib.suppress(NotModified):
-                await self.stop(container, seconds)
+                await self.stop(container, seconds, number)
             await self.start(container)
         finally:
             container.restarting = False
         self._containers.log_event(container, "restart")
-
-    def _signal(self, container: Container, number: int) -> None:
-        if container.task is not None:
-            container.task.signal(number)
-            with logged("the journal's entry of a signal"):
-                self._containers.log_event(container, "kill", signal=str(int(number)))
 
     # --- removal and waiting
 
@@ -225,11 +240,11 @@ class Lifecycle:
 
     def next_exit(self, container: Container) -> asyncio.Future[int]:
         """Return a future of the next end's exit code."""
-        return _add_waiter(container.exits)
+        return add_waiter(container.exits)
 
     def removal(self, container: Container) -> asyncio.Future[int]:
         """Return a future of the last exit code, done when the container is removed."""
-        return _add_waiter(container.removals)
+        return add_waiter(container.removals)
 
     async def wait_exit(self, container: Container) -> int:
         """Wait until a container does not run, and return its exit code."""
@@ -238,19 +253,13 @@ class Lifecycle:
         return await self.next_exit(container)
 
     def refuse_starts(self) -> None:
-        """Start nothing any more."""
-        self._stopping = True
+        """Start nothing any more, for the engine stops: so no user has stopped what ends now."""
+        self._stopping, self._endings.by_hand = True, False
 
     async def settled(self) -> None:
         """Wait until every end that is known of has been dealt with."""
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
-
-    def _tell(self, waiters: list[asyncio.Future[int]], code: int) -> None:
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(code)
-        waiters.clear()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -261,15 +270,3 @@ class Lifecycle:
         self._background.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("the end of a container was not handled", exc_info=task.exception())
-
-
-def _add_waiter(waiters: list[asyncio.Future[int]]) -> asyncio.Future[int]:
-    waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    # those who gave up waiting are forgotten
-    waiters[:] = [each for each in waiters if not each.done()]
-    waiters.append(waiter)
-    return waiter
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text[:26] + "+00:00").timestamp()

@@ -122,8 +122,7 @@ def _by_volume(value: str) -> Condition:
 def _by_health(value: str) -> Condition:
     if value not in ("starting", "healthy", "unhealthy", "none"):
         raise InvalidParameter(f"invalid filter 'health={value}'")
-    # nothing here has a health check
-    return lambda each: value == "none"
+    return lambda each: (each.record.state.health or {"Status": "none"})["Status"] == value
 
 
 def _by_task(value: str) -> Condition:

@@ -16,21 +16,8 @@ _HOST = {
     "Mounts": "--mount",
     "StorageOpt": "--storage-opt",
     "VolumeDriver": "--volume-driver",
-    "CpusetCpus": "--cpuset-cpus",
-    "CpusetMems": "--cpuset-mems",
-    "CpuPeriod": "--cpu-period",
-    "CpuQuota": "--cpu-quota",
     "CpuRealtimePeriod": "--cpu-rt-period",
     "CpuRealtimeRuntime": "--cpu-rt-runtime",
-    "BlkioWeight": "--blkio-weight",
-    "BlkioWeightDevice": "--blkio-weight-device",
-    "BlkioDeviceReadBps": "--device-read-bps",
-    "BlkioDeviceWriteBps": "--device-write-bps",
-    "BlkioDeviceReadIOps": "--device-read-iops",
-    "BlkioDeviceWriteIOps": "--device-write-iops",
-    "MemoryReservation": "--memory-reservation",
-    "MemorySwappiness": "--memory-swappiness",
-    "OomKillDisable": "--oom-kill-disable",
     "Sysctls": "--sysctl",
     "Dns": "--dns",
     "DnsSearch": "--dns-search",
@@ -48,7 +35,6 @@ _MODES = {
     "CgroupnsMode": ("", "private"),
     "Isolation": ("", "default"),
 }
-_RESTART_POLICIES = ("always", "unless-stopped", "on-failure")
 
 
 def refuse_unsupported(host: Json) -> None:
@@ -62,14 +48,6 @@ def refuse_unsupported(host: Json) -> None:
     for key, known in _MODES.items():
         if fields.text(host, key) not in known:
             raise Unsupported(f"this engine does not support {key} {host[key]!r} yet")
-    policy = fields.text(fields.obj(host, "RestartPolicy"), "Name")
-    if policy in _RESTART_POLICIES:
-        raise _refusal("--restart")
-    if policy not in ("", "no"):
-        raise InvalidParameter(
-            f"invalid restart policy: unknown policy '{policy}'; use one of 'no', "
-            "'always', 'on-failure', or 'unless-stopped'"
-        )
     driver = fields.text(fields.obj(host, "LogConfig"), "Type")
     if driver not in ("", "json-file", "none"):
         raise InvalidParameter(f"logger: no log driver named '{driver}' is registered")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.engine.refusals import refuse_unsupported
+from lab.engine.resources import parse_limits
+from lab.engine.restart_policy import RestartPolicy
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci import fields
 from lab.oci.fields import Json
@@ -24,8 +26,6 @@ DEFAULT_SHM_SIZE = 64 << 20
 _RLIMITS = (
     "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
 ).split()
-MINIMUM_MEMORY = 6 << 20
-"""Bytes; Docker refuses a smaller limit."""
 
 CONFIG_DEFAULTS: Json = {
     "Hostname": "",
@@ -146,6 +146,7 @@ class HostSettings:
     groups: tuple[str, ...]
     rlimits: tuple[Rlimit, ...]
     oom_score_adj: int
+    restart: RestartPolicy
 
     @classmethod
     def from_json(cls, host: Json) -> HostSettings:
@@ -170,6 +171,7 @@ class HostSettings:
             groups=tuple(fields.texts(host, "GroupAdd")),
             rlimits=tuple(map(_rlimit, fields.objects(host, "Ulimits"))),
             oom_score_adj=fields.integer(host, "OomScoreAdj"),
+            restart=RestartPolicy.from_json(host),
         )
 
 
@@ -199,31 +201,6 @@ def parse_bind(text: str) -> Mount:
             f"this engine does not have named volumes yet ({source}); bind a folder: -v $PWD/{source}:..."
         )
     return Mount(destination, "bind", source, ("rbind", "idmap", *options))
-
-
-def parse_limits(host: Json) -> Limits:
-    """Return the limits that HostConfig asks for; InvalidParameter for impossible ones."""
-    memory, swap = fields.integer(host, "Memory"), fields.integer(host, "MemorySwap")
-    if memory and memory < MINIMUM_MEMORY:
-        raise InvalidParameter("Minimum memory limit allowed is 6MB")
-    if swap > 0 and not memory:
-        raise InvalidParameter(
-            "You should always set the Memory limit when using Memoryswap limit, see usage"
-        )
-    if 0 < swap < memory:
-        raise InvalidParameter(
-            "Minimum memoryswap limit should be larger than memory limit, see usage"
-        )
-    nano = fields.integer(host, "NanoCpus")
-    if nano < 0:
-        raise InvalidParameter("NanoCPUs cannot be negative")
-    return Limits(
-        memory=memory,
-        memory_swap=swap,
-        pids=max(fields.integer(host, "PidsLimit"), 0),
-        nano_cpus=nano,
-        cpu_shares=fields.integer(host, "CpuShares"),
-    )
 
 
 def effective_capabilities(added: list[str], dropped: list[str]) -> tuple[str, ...]:

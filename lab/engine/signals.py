@@ -29,6 +29,16 @@ def runtime_failure(error: Exception) -> LabError:
     return LabError(f"{type(error).__name__}: {error}")
 
 
+def exec_failure(error: Exception) -> Exception:
+    """Return the error of an exec as Docker words it, when it is the program that cannot run."""
+    if isinstance(error, StartError) and error.exit_code in (126, 127):
+        return StartError(
+            "OCI runtime exec failed: exec failed: unable to start container process: "
+            f"{error.message}: unknown"
+        )
+    return error
+
+
 def exit_code(status: int) -> int:
     """Return Docker's exit code for a wait status: 128 plus the number of a deadly signal."""
     code = os.waitstatus_to_exitcode(status)
@@ -60,3 +70,12 @@ def stop_seconds(config: Json) -> int:
     """Return how long this container has to stop."""
     seconds = config.get("StopTimeout")
     return STOP_SECONDS if seconds is None else int(seconds)
+
+
+def ends(config: Json, number: int) -> bool:
+    """Return whether a signal sent by a user means that the container is to end for good.
+
+    As with Docker: every signal does, unless the container names one of its own to stop with.
+    """
+    own = config.get("StopSignal")
+    return not own or number == signal.SIGKILL or parse_signal(own) == number

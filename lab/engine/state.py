@@ -33,7 +33,9 @@ class Status(StrEnum):
 _ALLOWED: dict[str, tuple[Status, ...]] = {
     "start": (Status.CREATED, Status.EXITED),
     "exec": (Status.RUNNING,),
-    "kill": (Status.RUNNING, Status.PAUSED),
+    "kill": (Status.RUNNING, Status.PAUSED, Status.RESTARTING),
+    "pause": (Status.RUNNING,),
+    "top": (Status.RUNNING, Status.PAUSED),
     "remove": (Status.CREATED, Status.EXITED, Status.DEAD),
 }
 """Which states an action is possible in."""
@@ -41,7 +43,7 @@ _ALLOWED: dict[str, tuple[Status, ...]] = {
 
 @dataclass(slots=True)
 class State:
-    """What `docker inspect` shows under State; times are RFC 3339."""
+    """What `docker inspect` shows under State; times are RFC 3339; `health` is Docker's Health."""
 
     status: Status = Status.CREATED
     pid: int = 0
@@ -50,13 +52,16 @@ class State:
     oom_killed: bool = False
     started_at: str = NEVER
     finished_at: str = NEVER
+    health: Json | None = None
 
     @property
     def is_running(self) -> bool:
-        return self.status in (Status.RUNNING, Status.PAUSED)
+        """Whether it counts as running: Docker says so also of one that waits for its restart."""
+        return self.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
 
     def to_json(self) -> Json:
         """Return Docker's form."""
+        health = {"Health": self.health} if self.health is not None else {}
         return {
             "Status": str(self.status),
             "Running": self.is_running,
@@ -69,6 +74,7 @@ class State:
             "Error": self.error,
             "StartedAt": self.started_at,
             "FinishedAt": self.finished_at,
+            **health,
         }
 
 
@@ -113,7 +119,7 @@ class Record:
     `image` is the image's id, empty for a container of the empty image; `image_name` what the
     user wrote; `config` and `host` are Docker's Config and HostConfig with all defaults filled
     in; `path` and `args` are the program that runs; `ports` is Docker's NetworkSettings.Ports,
-    filled while the container runs.
+    filled while the container runs; `stopped_by_hand` says that a user ended the last run.
     """
 
     id: str
@@ -129,6 +135,7 @@ class Record:
     networks: list[Attachment] = field(default_factory=list)
     ports: dict[str, list[dict[str, str]] | None] = field(default_factory=dict)
     restart_count: int = 0
+    stopped_by_hand: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> Json:
@@ -158,8 +165,12 @@ def check(action: str, name: str, status: Status) -> None:
         raise Conflict("container is marked for removal and cannot be started")
     if action == "start" and status is Status.PAUSED:
         raise Conflict("cannot start a paused container, try unpause instead")
+    if status is Status.RESTARTING and action in ("exec", "pause", "top"):
+        raise Conflict(f"Container {name} is restarting, wait until the container is running")
     if action == "exec" and status is Status.PAUSED:
-        raise Conflict(f"container {name} is paused, unpause the container before exec")
+        raise Conflict(f"Container {name} is paused, unpause the container before exec")
+    if action == "pause" and status is Status.PAUSED:
+        raise Conflict(f"Container {name} is already paused")
     if action == "remove" and status is Status.PAUSED:
         raise Conflict("container is paused and must be unpaused first")
     if action == "remove" and status is not Status.REMOVING:

@@ -21,10 +21,12 @@ from pathlib import Path
 
 from lab.kernel import procfs
 
-CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
+CONTROLLERS = ("memory", "pids", "cpu", "cpuacct", "cpuset", "blkio")
 ENGINE = "engine"
 """Name of the version 2 group that the sandbox's own processes are in."""
 
+_WELCOME = ("cpuset", "io")
+"""Version 2 controllers that are used where the host hands them out, and not missed elsewhere."""
 _HANDED_OVER = ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 _NAME = re.compile(r"lab-(\d+)-(\d+)")
 _REMOVE_LIMIT = 5.0
@@ -65,6 +67,8 @@ def create(uid: int | None = None, gid: int | None = None) -> CgroupTree:
             folder.mkdir(exist_ok=True)
             if controller == "unified":
                 _furnish(folder)
+            if controller == "cpuset":
+                _share_processors(folder)
             if uid is not None and gid is not None:
                 _hand_over(folder, uid, gid)
         except OSError:
@@ -142,6 +146,15 @@ def _enable(folder: Path) -> None:
     offered = set((folder / "cgroup.controllers").read_text().split())
     wanted = [name for name in ("memory", "pids", "cpu") if name in offered]
     (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in wanted))
+    for name in offered & set(_WELCOME):
+        with contextlib.suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text(f"+{name}")
+
+
+def _share_processors(folder: Path) -> None:
+    """Let a version 1 cpuset group use what its parent does: a new one may use nothing."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        (folder / name).write_text((folder.parent / name).read_text().strip())
 
 
 def _furnish(folder: Path) -> None:

@@ -80,9 +80,9 @@ class FakeV2(Place):
     """Version 2: one folder for all controllers."""
 
     def __init__(self, folder: Path) -> None:
-        (folder / "cgroup.subtree_control").write_text("memory pids cpu\n")
+        (folder / "cgroup.subtree_control").write_text("memory pids cpu cpuset\n")
         made = manager({"unified": str(folder)})
-        super().__init__(made, dict.fromkeys(("memory", "pids", "cpu"), folder / "one"))
+        super().__init__(made, dict.fromkeys(("memory", "pids", "cpu", "cpuset"), folder / "one"))
 
     def prepare(self) -> None:
         fill(self.folders["memory"], {**V2_FILES, "cgroup.procs": "7\n8\n"})
@@ -97,7 +97,7 @@ class Real(Place):
         self._tree = cgroup_tree.create()
         paths = {name: Path(path) for name, path in self._tree.hierarchies.items()}
         if "unified" in paths:
-            paths = dict.fromkeys(("memory", "pids", "cpu"), paths["unified"])
+            paths = dict.fromkeys(("memory", "pids", "cpu", "cpuset"), paths["unified"])
         folders = {name: path / "one" for name, path in paths.items()}
         super().__init__(manager(self._tree.hierarchies), folders)
 

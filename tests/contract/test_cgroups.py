@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,31 @@ def test_what_is_used(place: Place) -> None:
         assert place.manager.processes("one") == [7, 8]
 
 
+def test_processors_are_chosen(place: Place) -> None:
+    """Is a container held to the processors that it is to use, where the host lends that?"""
+    if not place.manager.supports("cpuset"):
+        pytest.skip("no cpuset here")
+    place.manager.create("one", Limits(cpuset_cpus="0"))
+    assert place.read("cpuset", "cpuset.cpus") == "0"
+    assert any(
+        "cpuset" in file or version_of(place) == 2 for file in place.manager.join_files("one")
+    )
+
+
+def test_quota_and_period(place: Place) -> None:
+    """Do a quota and a period of one's own arrive, as the kernel writes them?"""
+    place.manager.create("one", Limits(cpu_quota=20_000, cpu_period=50_000))
+    assert limit_of(place, "cpu") == "20000"
+    place.manager.update("one", Limits(cpu_quota=30_000, cpu_period=50_000))
+    assert limit_of(place, "cpu") == "30000"
+
+
 def test_what_is_not_there(place: Place) -> None:
     """Is a group that does not exist read as one that uses nothing, and removed without an error?"""
-    assert place.manager.sample("absent") == Sample()
+    sample = place.manager.sample("absent")
+    assert replace(sample, cpus_ns=(), block_bytes=(), block_operations=()) == Sample()
+    assert not (sample.cpus_ns or sample.block_bytes or sample.block_operations)
+    assert place.manager.oom_kills("absent") is None
     assert place.manager.processes("absent") == []
     place.manager.remove("absent")
 
@@ -89,7 +112,8 @@ def test_joining(place: Place) -> None:
     """Does a process that writes 0 to the files become a member of all hierarchies?"""
     place.manager.create("one", Limits())
     files = place.manager.join_files("one")
-    assert len(files) == len({folder for folder in place.folders.values()})
+    folders = {folder for name, folder in place.folders.items() if name != "cpuset"}
+    assert len(files) == len(folders)
     assert all(os.path.exists(file) for file in files)
     if not place.limits_hold:
         return

@@ -56,7 +56,9 @@ def test_wording(client: docker.DockerClient) -> None:
     acts: list[tuple[Callable[[], object], str]] = [
         (lambda: api.kill("worded"), not_running),
         (lambda: api.rename("worded", "worded"), same),
-        (lambda: api.top("worded"), "this engine does not support docker top yet"),
+        (lambda: api.top("worded"), f"container {container.id} is not running"),
+        (lambda: api.pause("worded"), f"container {container.id} is not running"),
+        (lambda: api.unpause("worded"), f"Container {container.id} is not paused"),
     ]
     for act, message in acts:
         with pytest.raises(APIError) as raised:

@@ -37,7 +37,7 @@ ENGINE = Path(DATA, "engine")
 
 HOST_TAG = "host"
 CGROUPS = Path("/sys/fs/cgroup")
-_CONTROLLERS = ("memory", "pids", "cpu")
+_CONTROLLERS = ("memory", "pids", "cpu", "cpuset", "io")
 
 _VEIL = MS.NOSUID | MS.NODEV | MS.NOEXEC
 _BEFORE = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lab.api.requests import parse_create
 from lab.engine.settings import CONFIG_DEFAULTS, HOST_DEFAULTS, HostSettings
 from lab.engine.state import Attachment
-from lab.errors import InvalidParameter, LabError, Unsupported
+from lab.errors import InvalidParameter, LabError
 
 # what the docker CLI 28 sends for `docker run busybox`, shortened by what is not looked at
 CLI: dict[str, Any] = {
@@ -109,9 +109,9 @@ def test_wishes_are_echoed() -> None:
         ({"HostConfig": {"PortBindings": []}}, InvalidParameter, "PortBindings must be an object"),
         ({"HostConfig": {"ConsoleSize": [1]}}, InvalidParameter, "ConsoleSize must be two numbers"),
         ({"HostConfig": {"LogConfig": "x"}}, InvalidParameter, "LogConfig must be an object"),
-        ({"Healthcheck": {"Test": ["CMD", "x"]}}, Unsupported, "--health-cmd"),
-        ({"MacAddress": "02:00"}, InvalidParameter, "invalid MAC address"),
-        ({"NetworkingConfig": []}, InvalidParameter, "NetworkingConfig must be an object"),
+        ({"Healthcheck": {"Interval": 5}}, InvalidParameter, "Interval in Healthcheck cannot be"),
+        ({"Healthcheck": {"Retries": -1}}, InvalidParameter, "Retries in Healthcheck cannot be"),
+        ({"Healthcheck": {"Test": "x"}}, InvalidParameter, "Test must be a list"),
     ],
 )
 def test_refusals(members: dict[str, Any], kind: type[LabError], message: str) -> None:

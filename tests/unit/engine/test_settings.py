@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from lab.engine.settings import (
@@ -11,7 +9,6 @@ from lab.engine.settings import (
     HostSettings,
     effective_capabilities,
     parse_bind,
-    parse_limits,
 )
 from lab.errors import InvalidParameter, LabError, Unsupported
 from lab.oci.runtime_spec import Rlimit
@@ -68,38 +65,6 @@ def test_wrong_binds(text: str, kind: type[LabError], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "limits"),
-    [
-        ({}, Limits()),
-        ({"Memory": 64 << 20}, Limits(memory=64 << 20)),
-        ({"Memory": 64 << 20, "MemorySwap": -1}, Limits(memory=64 << 20, memory_swap=-1)),
-        ({"PidsLimit": -1}, Limits()),
-        ({"PidsLimit": 5, "NanoCpus": 500, "CpuShares": 2}, Limits(0, 0, 5, 500, 2)),
-    ],
-)
-def test_limits(host: dict[str, Any], limits: Limits) -> None:
-    """Are limits read, and what means "none" taken for none?"""
-    assert parse_limits(host) == limits
-
-
-@pytest.mark.parametrize(
-    ("host", "message"),
-    [
-        ({"Memory": 1}, "Minimum memory limit allowed is 6MB"),
-        ({"MemorySwap": 7 << 20}, "always set the Memory limit when using Memoryswap limit"),
-        ({"Memory": 8 << 20, "MemorySwap": 7 << 20}, "should be larger than memory limit"),
-        ({"NanoCpus": -1}, "cannot be negative"),
-        ({"Memory": "1g"}, "Memory must be an integer"),
-        ({"PidsLimit": True}, "PidsLimit must be an integer"),
-    ],
-)
-def test_impossible_limits(host: dict[str, Any], message: str) -> None:
-    """Are limits that cannot be refused?"""
-    with pytest.raises(InvalidParameter, match=message):
-        parse_limits(host)
-
-
-@pytest.mark.parametrize(
     ("added", "dropped", "expected"),
     [
         ([], [], set(capabilities.DEFAULT)),
@@ -136,8 +101,6 @@ def test_limits_of_processes() -> None:
         ("SecurityOpt", ["seccomp=unconfined"], "--security-opt"),
         ("Dns", ["1.1.1.1"], "--dns"),
         ("PidMode", "host", "--pid"),
-        ("CpuPeriod", 5, "--cpu-period"),
-        ("RestartPolicy", {"Name": "always"}, "--restart"),
         ("UsernsMode", "host", "UsernsMode"),
         ("CgroupnsMode", "host", "CgroupnsMode"),
         ("IpcMode", "container:x", "IpcMode"),

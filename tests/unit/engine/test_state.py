@@ -12,7 +12,9 @@ from lab.errors import Conflict
 POSSIBLE = {
     "start": {"created", "exited"},
     "exec": {"running"},
-    "kill": {"running", "paused"},
+    "kill": {"running", "paused", "restarting"},
+    "pause": {"running"},
+    "top": {"running", "paused"},
     "remove": {"created", "exited", "dead"},
 }
 
@@ -34,6 +36,13 @@ def test_the_table(action: str, status: Status) -> None:
         ("start", Status.REMOVING, "container is marked for removal and cannot be started"),
         ("start", Status.PAUSED, "cannot start a paused container, try unpause instead"),
         ("exec", Status.EXITED, "container x is not running"),
+        ("exec", Status.PAUSED, "Container x is paused, unpause the container before exec"),
+        ("pause", Status.PAUSED, "Container x is already paused"),
+        (
+            "pause",
+            Status.RESTARTING,
+            "Container x is restarting, wait until the container is running",
+        ),
         ("kill", Status.CREATED, "container x is not running"),
         (
             "remove",
