@@ -112,6 +112,8 @@ def test_wishes_are_echoed() -> None:
         ({"Healthcheck": {"Interval": 5}}, InvalidParameter, "Interval in Healthcheck cannot be"),
         ({"Healthcheck": {"Retries": -1}}, InvalidParameter, "Retries in Healthcheck cannot be"),
         ({"Healthcheck": {"Test": "x"}}, InvalidParameter, "Test must be a list"),
+        ({"MacAddress": "02:00"}, InvalidParameter, "invalid MAC address"),
+        ({"NetworkingConfig": []}, InvalidParameter, "NetworkingConfig must be an object"),
     ],
 )
 def test_refusals(members: dict[str, Any], kind: type[LabError], message: str) -> None:
