@@ -81,7 +81,8 @@ def _settings(request: web.Request) -> StepSettings:
     host: Json = {**HOST_DEFAULTS, "LogConfig": {"Type": "none", "Config": {}}}
     for name, key in _LIMITS.items():
         host[key] = number(request, name, 0)
-    host["NetworkMode"] = request.query.get("networkmode") or "default"
+    mode = request.query.get("networkmode") or "default"
+    host["NetworkMode"] = "bridge" if mode == "default" else mode
     host["ExtraHosts"] = request.query.getall("extrahosts", []) or None
     host["ShmSize"] = number(request, "shmsize") or HOST_DEFAULTS["ShmSize"]
     host["Ulimits"] = _list(request.query.get("ulimits", ""), "error reading ulimit settings")
