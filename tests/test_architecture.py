@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": _RECORDS | {"engine", "runtime", "build", "__init__"},
     "daemon": _STORES | {"engine", "api"},
     "sandbox": {"kernel", "config", "errors"},
-    "catalog": {"oci", "image", "sandbox", "errors"},
+    "catalog": {"oci", "image", "registry", "sandbox", "errors"},
     "microvm": {"config", "errors", "catalog", "sandbox", "oci", "image", "kernel"},
     "client": {"config", "errors"},
     "jupyter": {"__init__", "client", "config", "errors"},

@@ -111,7 +111,7 @@ def fetch_one(name: str, cache: Path, release: Release, report: Report) -> Path:
     folder = cache.absolute() / "single" / name
     found = sorted(folder.glob("*.deb"))
     if not found:
-        _require_apt()
+        require_apt()
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=cache, prefix=".apt-") as state:
             apt = _AptGet(Path(state), folder, release)
@@ -125,7 +125,8 @@ def fetch_one(name: str, cache: Path, release: Release, report: Report) -> Path:
     return found[0]
 
 
-def _require_apt() -> None:
+def require_apt() -> None:
+    """Raise Unavailable, with what to do, where there is no apt."""
     if shutil.which("apt-get") is None:
         raise Unavailable(
             "the lab's images are made from Debian's packages, and there is no apt-get here",
@@ -134,7 +135,7 @@ def _require_apt() -> None:
 
 
 def _download(wanted: Sequence[str], cache: Path, release: Release, report: Report) -> list[_File]:
-    _require_apt()
+    require_apt()
     folder = cache / "packages"
     with TemporaryDirectory(dir=cache, prefix=".apt-") as state:
         apt = _AptGet(Path(state), folder, release)

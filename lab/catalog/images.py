@@ -6,43 +6,45 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.catalog.apt import fetch_packages
+from lab.catalog.apt import fetch_packages, require_apt
 from lab.catalog.deb import Package, read_package
+from lab.catalog.download import download_images
+from lab.catalog.earlier import Earlier
 from lab.catalog.engine import BuildEngine
-from lab.catalog.layout import Layer, LayoutWriter
+from lab.catalog.kitchen import DOWNLOADED, Kitchen, Progress
+from lab.catalog.layout import LayoutWriter
 from lab.catalog.making import only_one, readable_disk_errors
-from lab.catalog.recipes import RECIPES, Recipe, wanted_packages
+from lab.catalog.recipes import wanted_packages
 from lab.catalog.release import Release, read_release
 from lab.catalog.resolver import PackageSet
 from lab.catalog.stamp import Made, is_complete, write_stamp
-from lab.catalog.steps import Bench, Stage
-from lab.catalog.tree import Scratch, archive
-from lab.oci.image_config import ContainerConfig, History, ImageConfig
-
-Progress = Callable[[str, float], None]
-"""Told what is being done, and what part of the whole is behind us, 0 to 1."""
+from lab.catalog.steps import Bench
+from lab.catalog.tree import Scratch
+from lab.errors import Unavailable
+from lab.registry.endpoint import Endpoint
 
 StartEngine = Callable[[], AbstractContextManager[str]]
 """Starts an engine on a throw-away root and gives the path of its socket; it ends with the context."""
 
-_NEEDED_MB = 500
-_DOWNLOADED = 0.3
-_WEIGHTS = {"debian": 5.0, "nginx": 3.0, "busybox": 0.5, "hello-world": 0.1}
-"""How long the images take, as compared with each other."""
+_NEEDED_MB = 700
+_DOCKER_HUB = Endpoint.of("docker.io")
 
 
 def build_catalog(
-    target: Path, cache: Path, start_engine: StartEngine, progress: Progress
+    target: Path,
+    cache: Path,
+    start_engine: StartEngine,
+    progress: Progress,
+    docker_hub: Endpoint = _DOCKER_HUB,
 ) -> list[Made]:
     """Make the catalog in `target`, unless it is there already; return what was made.
 
-    The old catalog stays until the new one is whole.  `cache` keeps the packages, so that a
-    second time needs no network.  Runs as any user.  Raises Unavailable, with what to do, where
-    the images cannot be made.
+    Where there are no Debian packages to make images of, the official ones are fetched from
+    `docker_hub`.  The old catalog stays until the new one is whole, and what is still right in it
+    is used again.  `cache` keeps the packages, so that a second time needs no network.  Runs as
+    any user.  Raises Unavailable, with what to do, where the images cannot be had.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
@@ -52,130 +54,55 @@ def build_catalog(
         # another set-up may have made it while this one waited
         if is_complete(target):
             return []
-        release = read_release()
-        progress("downloading packages", 0.0)
-        files = fetch_packages(
-            wanted_packages(),
-            cache,
-            release,
-            lambda part: progress("downloading packages", part * _DOWNLOADED),
-        )
-        packages = list(map(read_package, files))
+        try:
+            release = read_release()
+            require_apt()
+        except Unavailable as missing:
+            with _replacing(target) as beside:
+                return _fetch(beside, docker_hub, missing, progress)
+        packages = _packages(cache, release, progress)
         with _replacing(target) as beside:
-            return _make(beside, packages, release, start_engine, progress)
+            return _make(beside, Earlier(target), packages, release, start_engine, progress)
+
+
+def _packages(cache: Path, release: Release, progress: Progress) -> list[Package]:
+    progress("downloading packages", 0.0)
+    files = fetch_packages(
+        wanted_packages(),
+        cache,
+        release,
+        lambda part: progress("downloading packages", part * DOWNLOADED),
+    )
+    return list(map(read_package, files))
 
 
 def _make(
     folder: Path,
+    earlier: Earlier,
     packages: list[Package],
     release: Release,
     start_engine: StartEngine,
     progress: Progress,
 ) -> list[Made]:
-    progress("starting an engine", _DOWNLOADED)
+    progress("starting an engine", DOWNLOADED)
     with ExitStack() as stack:
         scratch = stack.enter_context(_scratch(folder.parent))
         socket = stack.enter_context(start_engine())
         engine = stack.enter_context(BuildEngine(socket))
         bench = Bench(PackageSet(packages), release, engine, scratch, lambda part: None)
-        made = _Kitchen(LayoutWriter(folder), bench, progress).make_all()
+        made = Kitchen(LayoutWriter(folder), bench, earlier, progress).make_all()
     write_stamp(folder, {package.name: package.version for package in packages}, made)
     progress("the images are ready", 1.0)
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Cooked:
-    """A finished image, as the base of others."""
-
-    stage: Stage
-    config: ImageConfig
-    layers: tuple[Layer, ...] = ()
-
-
-class _Kitchen:
-    """Makes the images one after the other, so that a base is there before what is built on it."""
-
-    def __init__(self, layout: LayoutWriter, bench: Bench, progress: Progress) -> None:
-        self._layout = layout
-        self._bench = bench
-        self._progress = progress
-        self._cooked: dict[str, _Cooked] = {}
-
-    def make_all(self) -> list[Made]:
-        total = sum(_WEIGHTS.get(recipe.name, 1.0) for recipe in RECIPES)
-        behind = 0.0
-        made = []
-        for recipe in RECIPES:
-            weight = _WEIGHTS.get(recipe.name, 1.0)
-            made.append(self._make(recipe, self._part(recipe, behind / total, weight / total)))
-            behind += weight
-        self._layout.finish()
-        return made
-
-    def _part(self, recipe: Recipe, start: float, share: float) -> Callable[[float], None]:
-        def report(part: float) -> None:
-            whole = _DOWNLOADED + (1 - _DOWNLOADED) * (start + share * part)
-            self._progress(f"making {recipe.name}", whole)
-
-        report(0.0)
-        return report
-
-    def _make(self, recipe: Recipe, report: Callable[[float], None]) -> Made:
-        bench = replace(self._bench, report=report)
-        platform = ImageConfig(self._bench.release.architecture, "linux")
-        base = self._cooked.get(recipe.base) or _Cooked(Stage(), platform)
-        stage, config, layers = base.stage, base.config, list(base.layers)
-        for step in recipe.steps:
-            tree, stage = step.make(bench, stage)
-            layer = self._layout.add_layer(archive(tree))
-            layers.append(layer)
-            config = config.with_step(History(_time(stage.date), step.text), layer.diff_id)
-        config = _with_settings(config, self._settings(recipe), base.config.config)
-        self._cooked[recipe.name] = _Cooked(stage, config, tuple(layers))
-        return self._store(recipe, config, layers, len(base.layers))
-
-    def _settings(self, recipe: Recipe) -> ContainerConfig:
-        version = recipe.version(self._bench.packages)
-        env = tuple(entry.replace("{version}", version) for entry in recipe.settings.env)
-        return replace(recipe.settings, env=env)
-
-    def _store(
-        self, recipe: Recipe, config: ImageConfig, layers: list[Layer], inherited: int
-    ) -> Made:
-        tags = recipe.tags(self._bench.packages, self._bench.release)
-        annotations = {
-            "org.opencontainers.image.title": recipe.name,
-            "org.opencontainers.image.description": recipe.about,
-        }
-        image = self._layout.add_image(
-            config,
-            [layer.descriptor for layer in layers],
-            [f"{recipe.name}:{tag}" for tag in tags],
-            annotations,
-        )
-        sizes = [layer.size for layer in layers]
-        return Made(recipe.name, str(image), tags, sum(sizes), sum(sizes[inherited:]))
-
-
-def _with_settings(
-    config: ImageConfig, settings: ContainerConfig, base: ContainerConfig
-) -> ImageConfig:
-    """Return the image with its settings, and one line of history for each that is new."""
-    lines = [f"ENV {entry}" for entry in settings.env if entry not in base.env]
-    lines += [f"EXPOSE {port}" for port in settings.exposed_ports]
-    if settings.stop_signal:
-        lines.append(f"STOPSIGNAL {settings.stop_signal}")
-    if settings.cmd:
-        quoted = " ".join(f'"{word}"' for word in settings.cmd)
-        lines.append(f"CMD [{quoted}]")
-    for line in lines:
-        config = config.with_step(History(config.created, line, empty_layer=True))
-    return replace(config, config=settings)
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _fetch(
+    folder: Path, docker_hub: Endpoint, missing: Unavailable, progress: Progress
+) -> list[Made]:
+    made = download_images(folder, docker_hub, missing, progress)
+    write_stamp(folder, {}, made)
+    progress("the images are ready", 1.0)
+    return made
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,16 @@ class LayoutWriter:
         descriptor = Descriptor(OCI_LAYER_GZIP, stored, beside.stat().st_size)
         os.replace(beside, self._path(stored))
         return Layer(descriptor, Digest.from_hash(plain), size)
+
+    def take_layer(self, source: Path, layer: Layer) -> Layer:
+        """Store a layer that is whole in the file `source`: linked where possible."""
+        place = self._path(layer.descriptor.digest)
+        if not place.exists():
+            try:
+                os.link(source, place)
+            except OSError:
+                shutil.copyfile(source, place)
+        return layer
 
     def add_image(
         self,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.catalog.programs import Busybox, Program
 from lab.catalog.release import Release
 from lab.catalog.resolver import PackageSet
-from lab.catalog.steps import Busybox, Copy, Install, Link, Program, Step
+from lab.catalog.steps import Copy, Install, Link, Step
 from lab.oci.image_config import ContainerConfig
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -21,7 +22,10 @@ class Recipe:
     """One image.
 
     `base` is the name of a recipe before this one, empty for none.  `version_of` is the package
-    whose version gives the tags (1.22.1, 1.22); `{version}` in the settings' environment stands for it.
+    whose version gives the tags (1.22.1, 1.22, 1); `{version}` in the settings' environment stands
+    for it.  Each of `variants` ends a tag (`-slim` makes 3.11-slim, and of `latest` slim), and
+    `{codename}` in it stands for Debian's release.  `hub_tag` is the tag that is fetched from
+    Docker Hub where there are no packages.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Recipe:
     base: str = ""
     version_of: str = ""
     is_release: bool = False
+    variants: tuple[str, ...] = ("",)
+    hub_tag: str = "latest"
 
     def tags(self, packages: PackageSet, release: Release) -> list[str]:
         """Return all tags of the image, `latest` first."""
@@ -39,8 +45,14 @@ class Recipe:
             return ["latest", *named, *([release.version] if release.version else [])]
         if not self.version_of:
             return ["latest"]
-        version = self.version(packages)
-        return ["latest", version, ".".join(version.split(".")[:2])]
+        parts = self.version(packages).split(".")
+        versions = [".".join(parts[:count]) for count in (len(parts), 2, 1)]
+        endings = [ending.replace("{codename}", release.codename) for ending in self.variants]
+        return [
+            f"{version}{ending}" if version else ending.removeprefix("-") or "latest"
+            for ending in endings
+            for version in ["", *dict.fromkeys(versions)]
+        ]
 
     def version(self, packages: PackageSet) -> str:
         return packages[self.version_of].upstream_version if self.version_of else ""
@@ -74,6 +86,59 @@ RECIPES = (
             exposed_ports=("80/tcp",),
             stop_signal="SIGQUIT",
             cmd=("nginx", "-g", "daemon off;"),
+        ),
+    ),
+    Recipe(
+        name="registry",
+        about="Debian's docker-registry, and htpasswd for its password file, as the official image",
+        base="debian",
+        version_of="docker-registry",
+        hub_tag="2",
+        steps=(
+            Install(("docker-registry", "ca-certificates", "apache2-utils"), script="registry.sh"),
+            Copy("registry", "COPY config.yml entrypoint.sh /"),
+        ),
+        settings=ContainerConfig(
+            env=(_PATH,),
+            exposed_ports=("5000/tcp",),
+            volumes=("/var/lib/registry",),
+            entrypoint=("/entrypoint.sh",),
+            cmd=("/etc/docker/registry/config.yml",),
+        ),
+    ),
+    Recipe(
+        name="redis",
+        about="Debian's redis with the user, the folder and the entry point of the official image",
+        base="debian",
+        version_of="redis-server",
+        variants=("", "-{codename}"),
+        steps=(
+            Install(("redis-server",), script="redis.sh"),
+            Copy("redis", "COPY docker-entrypoint.sh /usr/local/bin/"),
+        ),
+        settings=ContainerConfig(
+            env=(_PATH, "REDIS_VERSION={version}"),
+            exposed_ports=("6379/tcp",),
+            volumes=("/data",),
+            working_dir="/data",
+            entrypoint=("docker-entrypoint.sh",),
+            cmd=("redis-server",),
+        ),
+    ),
+    Recipe(
+        name="python",
+        about="Debian's Python with pip and venv, and pip free to install, as the official image",
+        base="debian",
+        version_of="python3",
+        variants=("", "-slim", "-slim-{codename}"),
+        hub_tag="3.11-slim",
+        steps=(
+            Install(
+                ("python3", "python-is-python3", "python3-pip", "python3-venv"), script="python.sh"
+            ),
+        ),
+        settings=ContainerConfig(
+            env=(_PATH, "LANG=C.UTF-8", "PYTHON_VERSION={version}"), cmd=("python3",)
         ),
     ),
     Recipe(

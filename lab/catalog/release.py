@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.errors import Unavailable
 
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 """The kernel's names of processors, and those that Debian and OCI images share."""
 
 OTHERWISE = (
@@ -43,10 +43,10 @@ def read_release(os_release: Path = Path("/etc/os-release"), machine: str = "") 
             OTHERWISE,
         )
     machine = machine or os.uname().machine
-    architecture = _MACHINES.get(machine)
+    architecture = MACHINES.get(machine)
     if architecture is None:
         raise Unavailable(
-            f"the lab's images can be made for {' and '.join(_MACHINES)}, "
+            f"the lab's images can be made for {' and '.join(MACHINES)}, "
             f"and this machine is {machine}",
             OTHERWISE,
         )

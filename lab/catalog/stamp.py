@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from lab.errors import InvalidParameter
@@ -20,13 +21,17 @@ _RECIPES = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One image of the catalog.  `size` is in bytes, of all its layers unpacked; `added` of its own."""
+    """One image of the catalog.  `size` is in bytes, of all its layers unpacked; `added` of its own.
+
+    `key` changes with what the image is made from (see lab.catalog.earlier).
+    """
 
     name: str
     id: str
     tags: list[str]
     size: int
     added: int
+    key: str = ""
 
 
 def is_complete(target: Path) -> bool:
@@ -35,9 +40,7 @@ def is_complete(target: Path) -> bool:
     if stamp is None or stamp.get("recipes") != fingerprint():
         return False
     blobs = stamp.get("blobs")
-    return isinstance(blobs, dict) and all(
-        _size(target / "blobs" / "sha256" / name) == size for name, size in blobs.items()
-    )
+    return isinstance(blobs, dict) and whole_blobs(target) == set(blobs)
 
 
 def read_images(target: Path) -> list[Made]:
@@ -58,10 +61,27 @@ def write_stamp(layout: Path, packages: Mapping[str, str], images: Sequence[Made
     (layout / _STAMP).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
-def fingerprint(folder: Path = _RECIPES) -> str:
-    """Return what changes whenever a recipe, or what it is made with, does."""
+def whole_blobs(target: Path) -> set[str]:
+    """Return the digests, in hex, of the blobs in `target` that have the size they were made with."""
+    blobs = (_read(target) or {}).get("blobs")
+    known = blobs.items() if isinstance(blobs, dict) else ()
+    return {name for name, size in known if _size(target / "blobs" / "sha256" / name) == size}
+
+
+def fingerprint(path: Path = _RECIPES) -> str:
+    """Return what changes whenever a file at or below `path` does: the recipes, by default."""
+    return _fingerprint(path, sorted(path.rglob("*")) if path.is_dir() else [path])
+
+
+@cache
+def machinery() -> str:
+    """Return what changes with the programs that make images, whatever the images are."""
+    return _fingerprint(_RECIPES, sorted(set(_RECIPES.glob("*.py")) - {_RECIPES / "recipes.py"}))
+
+
+def _fingerprint(folder: Path, paths: Iterable[Path]) -> str:
     running = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in paths:
         if path.is_file() and "__pycache__" not in path.parts:
             running.update(path.relative_to(folder).as_posix().encode() + b"\0")
             running.update(hashlib.sha256(path.read_bytes()).digest())

@@ -3,23 +3,22 @@
 Install   Debian packages, set up by their own scripts in a container
 Copy      files of ours, from `files/`
 Link      symbolic links
-Busybox   one static program under all its names
-Program   an executable of a few hundred bytes
+
+Images without Debian under them have kinds of their own, in lab.catalog.programs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from lab.catalog.apt import REQUIRED
-from lab.catalog.bootstrap import PathFilter, bootstrap, skeleton, unpacked
+from lab.catalog.bootstrap import PathFilter, bootstrap, skeleton
 from lab.catalog.changes import changes
 from lab.catalog.deb import Package
-from lab.catalog.elf import text_program
 from lab.catalog.engine import BuildEngine
 from lab.catalog.release import Release
 from lab.catalog.resolver import PackageSet
@@ -69,12 +68,17 @@ class Stage:
 
 
 class Step(Protocol):
-    """Makes a layer.  `text` is what `docker history` shows for it, `needs` what apt is asked for."""
+    """Makes a layer.  `text` is what `docker history` shows for it, `needs` what apt is asked for.
+
+    `sources` are the files and folders of ours that it is made from.
+    """
 
     @property
     def text(self) -> str: ...
     @property
     def needs(self) -> tuple[str, ...]: ...
+    @property
+    def sources(self) -> tuple[Path, ...]: ...
 
     def make(self, bench: Bench, stage: Stage) -> tuple[Tree, Stage]:
         """Return the layer, and the image with it."""
@@ -104,9 +108,19 @@ class Install:
     def needs(self) -> tuple[str, ...]:
         return (*self.packages, REQUIRED) if self.required else self.packages
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        start = (FILES / self.start,) if self.start else ()
+        script = (SCRIPTS / self.script,) if self.script else ()
+        return (SCRIPTS / "install.sh", *start, *script)
+
+    def wanted(self, packages: PackageSet, installed: Collection[str]) -> list[Package]:
+        """Return what is installed on an image that has `installed` already, in order."""
+        names = [*(packages.required() if self.required else ()), *self.packages]
+        return packages.closure(names, installed)
+
     def make(self, bench: Bench, stage: Stage) -> tuple[Tree, Stage]:
-        names = [*(bench.packages.required() if self.required else ()), *self.packages]
-        wanted = bench.packages.closure(names, stage.names())
+        wanted = self.wanted(bench.packages, stage.names())
         date = max([stage.date, *(package.built for package in wanted)])
         environment = _ENVIRONMENT | {"SOURCE_DATE_EPOCH": str(date)}
         if not stage.installed:
@@ -125,20 +139,19 @@ class Install:
     def _rootfs(
         self, bench: Bench, stage: Stage, wanted: list[Package], date: int
     ) -> Iterator[bytes]:
-        tools = self._tools(bench, wanted)
+        tools = self._tools(bench, wanted, stage.names())
         if stage.tree.nodes:
-            return _archives(stage.tree, tools)
+            return archives(stage.tree, tools)
         ours = read_folder(FILES / self.start) if self.start else Tree()
         start = skeleton(bench.release.architecture).with_layer(tools).with_layer(ours)
         return bootstrap(wanted, start.dated(date), _path_filter(ours))
 
-    def _tools(self, bench: Bench, wanted: list[Package]) -> Tree:
+    def _tools(self, bench: Bench, wanted: list[Package], installed: Collection[str]) -> Tree:
         tree = Tree()
         for package in wanted:
             content = bench.scratch.keep([package.path.read_bytes()])
             tree.file(f"{_BUILD}/{package.path.name}", content)
-        order = "".join(f"{package.path.name}\n" for package in wanted)
-        tree.file(f"{_BUILD}/order", order.encode())
+        tree.file(f"{_BUILD}/order", "".join(_order(bench.packages, wanted, installed)).encode())
         tree.file(f"{_BUILD}/install.sh", (SCRIPTS / "install.sh").read_bytes())
         if self.script:
             tree.file(f"{_BUILD}/after.sh", (SCRIPTS / self.script).read_bytes())
@@ -153,8 +166,12 @@ class Copy:
     text: str
     needs: tuple[str, ...] = ()
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        return (FILES / self.folder,)
+
     def make(self, bench: Bench, stage: Stage) -> tuple[Tree, Stage]:
-        return _with_layer(stage, read_folder(FILES / self.folder).dated(stage.date))
+        return with_layer(stage, read_folder(FILES / self.folder).dated(stage.date))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +180,7 @@ class Link:
 
     links: tuple[tuple[str, str], ...]
     needs: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
 
     @property
     def text(self) -> str:
@@ -172,73 +190,10 @@ class Link:
         layer = Tree()
         for path, target in self.links:
             layer.symlink(path, target)
-        return _with_layer(stage, layer.dated(stage.date))
+        return with_layer(stage, layer.dated(stage.date))
 
 
-@dataclass(frozen=True, slots=True)
-class Busybox:
-    """A whole system in one static program, which a link for each of its names leads to."""
-
-    package: str
-    folder: str
-    text: str = "COPY busybox /bin/ # and a link for each of its commands"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.package,)
-
-    def make(self, bench: Bench, stage: Stage) -> tuple[Tree, Stage]:
-        package = bench.packages[self.package]
-        content = unpacked(package, Tree(), PathFilter("")).nodes[b"bin/busybox"].content
-        layer = read_folder(FILES / self.folder)
-        layer.file("bin/busybox", content, 0o755)
-        for folder in (
-            "dev",
-            "home",
-            "proc",
-            "run",
-            "sys",
-            "usr/bin",
-            "usr/sbin",
-            "var/spool/mail",
-        ):
-            layer.directory(folder)
-        for folder, mode in (("root", 0o700), ("tmp", 0o1777), ("var/www", 0o755)):
-            layer.directory(folder, mode)
-        for name in self._commands(bench, layer):
-            layer.symlink(f"bin/{name}", "busybox")
-        layer.symlink("usr/bin/env", "../../bin/env")
-        stage = Stage(Tree(), (package,), package.built)
-        return _with_layer(stage, layer.dated(stage.date))
-
-    def _commands(self, bench: Bench, layer: Tree) -> list[str]:
-        """Ask the program itself, which also proves that it runs."""
-        rootfs = _archives(layer, Tree())
-        with bench.engine.container(rootfs, ["/bin/busybox", "--list"], {}) as run:
-            return [name for name in run.lines() if name and name != "busybox"]
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A program that only writes a text, which is a file in `files/`."""
-
-    path: str
-    message: str
-    date: int
-    needs: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return f"COPY {Path(self.path).name} /"
-
-    def make(self, bench: Bench, stage: Stage) -> tuple[Tree, Stage]:
-        message = (FILES / self.message).read_text(encoding="utf-8")
-        layer = Tree()
-        layer.file(self.path, text_program(bench.release.architecture, message), 0o755)
-        return _with_layer(Stage(date=self.date), layer.dated(self.date))
-
-
-def _with_layer(stage: Stage, layer: Tree) -> tuple[Tree, Stage]:
+def with_layer(stage: Stage, layer: Tree) -> tuple[Tree, Stage]:
     """Let directories that are there already keep their owner and mode."""
     layer = Tree(
         {
@@ -249,10 +204,33 @@ def _with_layer(stage: Stage, layer: Tree) -> tuple[Tree, Stage]:
     return layer, Stage(stage.tree.with_layer(layer), stage.installed, stage.date)
 
 
-def _archives(*trees: Tree) -> Iterator[bytes]:
+def archives(*trees: Tree) -> Iterator[bytes]:
+    """Yield one archive of the trees, the later over the earlier."""
     for tree in trees:
         yield from entries(tree)
     yield END
+
+
+def _order(
+    packages: PackageSet, wanted: list[Package], installed: Collection[str]
+) -> Iterator[str]:
+    """Yield dpkg's calls, one a line: `unpack FILE...`, or `configure NAME...`.
+
+    What a package needs even to be unpacked is set up before.  Nothing is, on an empty image.
+    """
+    coming = {package.name for package in wanted}
+    ready = set(installed)
+    files: list[str] = []
+    for package in wanted:
+        names = coming & {name for group in package.pre_depends for name in group}
+        needed = packages.closure(sorted(names), ready) if installed else []
+        if needed:
+            yield f"unpack {' '.join(files)}\n"
+            yield f"configure {' '.join(each.name for each in needed)}\n"
+            ready.update(each.name for each in needed)
+            files = []
+        files.append(package.path.name)
+    yield f"unpack {' '.join(files)}\n"
 
 
 def _follow(lines: Iterable[str], expected: int, report: Callable[[float], None]) -> None:

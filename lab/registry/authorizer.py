@@ -29,6 +29,10 @@ _MIN_LIFETIME = 60
 """Seconds that every token is good for, whatever its server says (specification)."""
 
 
+class NoCredentials(Unauthorized):
+    """The registry wants a name and a password, and none were given for it."""
+
+
 def pull_scope(repository: str) -> str:
     return f"repository:{repository}:pull"
 
@@ -70,7 +74,7 @@ class Authorizer:
                 return ""
             case Challenge(scheme="basic"):
                 if self._credentials is None:
-                    raise Unauthorized("no basic auth credentials")
+                    raise NoCredentials("no basic auth credentials")
                 return _basic(self._credentials)
             case challenge:
                 return f"Bearer {await self._token(challenge, scopes)}"

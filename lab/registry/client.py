@@ -6,8 +6,8 @@ Source: OCI distribution-spec 1.1.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -19,7 +19,7 @@ from lab.oci.descriptor import INDEXES, MANIFESTS, Descriptor
 from lab.oci.digest import Digest
 from lab.oci.manifest import MAX_SIZE
 from lab.oci.reference import Reference
-from lab.registry.authorizer import pull_scope, push_scope
+from lab.registry.authorizer import NoCredentials, pull_scope, push_scope
 from lab.registry.endpoint import Credentials, Endpoint
 from lab.registry.failures import BROKEN, as_error, as_pull_error, read_answer, unreachable
 from lab.registry.transport import Limits, Transport, parse_location
@@ -63,7 +63,7 @@ class RegistryClient:
         wanted = reference.digest or reference.tag or "latest"
         target = f"/v2/{reference.path}/manifests/{wanted}"
         scopes = (pull_scope(reference.path),)
-        async with self._transport.request("GET", target, scopes, {"Accept": _ACCEPT}) as response:
+        async with self._looking_up(target, scopes) as response:
             if response.status != 200:
                 raise as_pull_error(await read_answer(response), reference)
             content = await _read(response, MAX_SIZE)
@@ -72,6 +72,20 @@ class RegistryClient:
         digest = reference.digest or _digest(announced) or Digest.of(content)
         digest.check(content)
         return Resolved(Descriptor(media_type, digest, len(content)), content)
+
+    @asynccontextmanager
+    async def _looking_up(
+        self, target: str, scopes: tuple[str, ...]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._transport.request(
+                "GET", target, scopes, {"Accept": _ACCEPT}
+            ) as response:
+                yield response
+        except NoCredentials as error:
+            # in Docker's words: its engine looks a manifest up before it gets it
+            url = (await self._transport.base()).join(URL(target))
+            raise RegistryError(f'Head "{url}": {error.message}', 401) from None
 
     async def fetch(self, path: str, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a blob of the repository `path`.

@@ -4,13 +4,16 @@
 #
 # /.build (left out of the image)
 #   *.deb       the packages
-#   order       their file names, one a line
+#   order       calls of dpkg, one a line: `unpack FILE...` or `configure NAME...`
 #   after.sh    what else this image needs (may be absent)
 # SOURCE_DATE_EPOCH is the image's date in seconds since 1970.
 set -eu
 cd /.build
 
-dpkg --force-confold --install $(cat order)
+while read -r call names; do
+    dpkg --force-confold "--$call" $names </dev/null
+done <order
+dpkg --force-confold --configure --pending
 problems=$(dpkg --audit)
 if [ -n "$problems" ]; then
     echo "$problems"

@@ -3,107 +3,19 @@
 from __future__ import annotations
 
 import errno
-import gzip
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lab.catalog import images
-from lab.catalog.deb import files_of
-from lab.catalog.images import build_catalog
-from lab.catalog.layout import REF_NAME
-from lab.catalog.release import Release
-from lab.catalog.stamp import Made, is_complete
-from lab.catalog.tree import Tree, archive, pieces, read_tree
+from lab.catalog import images, kitchen
+from lab.catalog.earlier import Earlier
+from lab.catalog.stamp import is_complete
+from lab.catalog.tree import Tree
 from lab.errors import Unavailable
-from lab.image.tar_reader import TarReader
 
-from .fake_engine import FakeEngine, fake_engine
-from .helpers import BUILT, shown, stanza, write_deb
-
-
-@dataclass
-class Setup:
-    """A machine with packages and an engine; `steps` is the progress that was told."""
-
-    target: Path
-    cache: Path
-    folder: Path
-    engines: int = 0
-    steps: list[tuple[str, float]] = field(default_factory=list)
-    prepare: Callable[[FakeEngine], None] = lambda engine: None
-
-    @contextmanager
-    def start_engine(self) -> Iterator[str]:
-        self.engines += 1
-        folder = self.folder / str(self.engines)
-        folder.mkdir()
-        with fake_engine(folder) as engine:
-            engine.output = lambda command: b"[\nbusybox\nsh\n" if "--list" in command else b""
-            engine.change = self.install
-            self.prepare(engine)
-            yield engine.socket
-
-    def build(self) -> list[Made]:
-        return build_catalog(
-            self.target, self.cache, self.start_engine, lambda *step: self.steps.append(step)
-        )
-
-    def install(self, content: bytes) -> bytes:
-        """Do a little of what dpkg, and an engine, would do."""
-        tree = read_tree(TarReader(iter([content])))
-        for package in [path for path in tree.nodes if b".deb" in path]:
-            path = self.folder / package.decode().removeprefix(".build/")
-            path.write_bytes(b"".join(pieces(tree.nodes[package].content)))
-            tree = tree.with_layer(read_tree(files_of(path)))
-            tree.file(f"var/lib/dpkg/info/{path.name.partition('_')[0]}.list", b"")
-        return b"".join(archive(with_engines_own(tree)))
-
-
-def with_engines_own(tree: Tree) -> Tree:
-    for path in ("etc/hosts", "dev/console", ".dockerenv"):
-        tree.file(path, b"the engine's")
-    return tree
-
-
-PACKAGES = [
-    (stanza("base-files", priority="required"), {"etc/os-release": "ID=debian\n"}),
-    (stanza("apt", depends="base-files"), {"usr/bin/apt": "apt"}),
-    (stanza("usr-is-merged"), {}),
-    (stanza("nginx", "1.22.1-9", depends="nginx-common, base-files"), {"usr/sbin/nginx": "nginx"}),
-    (stanza("nginx-common"), {}),
-    (stanza("curl"), {"usr/bin/curl": "curl"}),
-    (stanza("busybox-static", "1:1.35.0-4"), {"bin/busybox": "busybox"}),
-]
-
-
-@pytest.fixture
-def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
-    for name in ("debs", "engines"):
-        (tmp_path / name).mkdir()
-    files = [write_deb(tmp_path / "debs", control, data) for control, data in PACKAGES]
-    monkeypatch.setattr(images, "read_release", lambda: Release("bookworm", "12", "amd64"))
-    monkeypatch.setattr(images, "fetch_packages", lambda wanted, cache, release, report: files)
-    return Setup(tmp_path / "home" / "catalog", tmp_path / "cache", tmp_path / "engines")
-
-
-def blob(target: Path, digest: str) -> bytes:
-    return (target / "blobs" / "sha256" / digest.removeprefix("sha256:")).read_bytes()
-
-
-def image(target: Path, name: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """Return an image's config, and what its layers hold."""
-    index = json.loads((target / "index.json").read_text())
-    by_name = {entry["annotations"][REF_NAME]: entry for entry in index["manifests"]}
-    manifest = json.loads(blob(target, by_name[name]["digest"]))
-    layers = [gzip.decompress(blob(target, layer["digest"])) for layer in manifest["layers"]]
-    trees = [shown(read_tree(TarReader(iter([layer])))) for layer in layers]
-    return json.loads(blob(target, manifest["config"]["digest"])), trees
+from .helpers import BUILT
+from .making import Setup, image
 
 
 def test_all_images(setup: Setup) -> None:
@@ -111,8 +23,17 @@ def test_all_images(setup: Setup) -> None:
     made = {row.name: row.tags for row in setup.build()}
     assert made == {
         "debian": ["latest", "bookworm", "bookworm-slim", "12"],
-        "nginx": ["latest", "1.22.1", "1.22"],
-        "busybox": ["latest", "1.35.0", "1.35"],
+        "nginx": ["latest", "1.22.1", "1.22", "1"],
+        "registry": ["latest", "2.8.2", "2.8", "2"],
+        "redis": [
+            *("latest", "7.0.15", "7.0", "7"),
+            *("bookworm", "7.0.15-bookworm", "7.0-bookworm", "7-bookworm"),
+        ],
+        "python": [
+            *("latest", "3.11.2", "3.11", "3", "slim", "3.11.2-slim", "3.11-slim", "3-slim"),
+            *("slim-bookworm", "3.11.2-slim-bookworm", "3.11-slim-bookworm", "3-slim-bookworm"),
+        ],
+        "busybox": ["latest", "1.35.0", "1.35", "1"],
         "hello-world": ["latest"],
     }
     assert is_complete(setup.target)
@@ -155,6 +76,31 @@ def test_nginx_is_built_on_debian(setup: Setup) -> None:
     assert history[-1]["created_by"] == 'CMD ["nginx" "-g" "daemon off;"]'
 
 
+def test_servers_start_as_the_official_ones(setup: Setup) -> None:
+    """Have registry and redis the official images' entry points, ports, volumes and files?"""
+    setup.build()
+    config, (_, _, files) = image(setup.target, "registry:2")
+    settings = config["config"]
+    assert settings["Entrypoint"] == ["/entrypoint.sh"]
+    assert settings["Cmd"] == ["/etc/docker/registry/config.yml"]
+    assert settings["ExposedPorts"] == {"5000/tcp": {}}
+    assert settings["Volumes"] == {"/var/lib/registry": {}}
+    assert {"entrypoint.sh", "etc/docker/registry/config.yml"} <= set(files)
+    config, (_, _, files) = image(setup.target, "redis:7.0-bookworm")
+    settings = config["config"]
+    assert (settings["Entrypoint"], settings["Cmd"]) == (["docker-entrypoint.sh"], ["redis-server"])
+    assert (settings["WorkingDir"], settings["Volumes"]) == ("/data", {"/data": {}})
+    assert settings["Env"][1] == "REDIS_VERSION=7.0.15"
+    lines = [row["created_by"] for row in config["history"]]
+    assert lines[-5:] == [
+        "VOLUME [/data]",
+        "WORKDIR /data",
+        'ENTRYPOINT ["docker-entrypoint.sh"]',
+        "EXPOSE 6379/tcp",
+        'CMD ["redis-server"]',
+    ]
+
+
 def test_busybox_and_hello(setup: Setup) -> None:
     """Has busybox a link for each command that it names, and is hello-world one file?"""
     setup.build()
@@ -192,10 +138,13 @@ def test_twice_the_same(setup: Setup, tmp_path: Path) -> None:
     assert first == setup.build()
 
 
-def test_failure_keeps_the_old_catalog(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_keeps_the_old_catalog(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Does a failed run leave the old catalog as it was, and nothing beside it?"""
     setup.build()
     before = (setup.target / "index.json").read_bytes()
+    monkeypatch.setattr(images, "Earlier", lambda target: Earlier(tmp_path))
     monkeypatch.setattr(images, "is_complete", lambda target: False)
     setup.prepare = lambda engine: setattr(engine, "exit_code", 1)
     with pytest.raises(Unavailable, match="exit code 1"):
@@ -222,7 +171,7 @@ def test_full_disk(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
         yield b"x"
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(images, "archive", full)
+    monkeypatch.setattr(kitchen, "archive", full)
     with pytest.raises(Unavailable, match="no space left on device"):
         setup.build()
     assert [path.name for path in setup.target.parent.iterdir()] == [".catalog.lock"]
