@@ -83,7 +83,7 @@ def test_version_2(tmp_path: Path) -> None:
         (tmp_path / "user", "memory pids"),
         (inner, ""),
     ):
-        (folder / "cgroup.controllers").write_text("cpu io memory pids")
+        (folder / "cgroup.controllers").write_text("cpu hugetlb memory pids")
         (folder / "cgroup.subtree_control").write_text(passed_on)
     # the innermost refuses, since it has processes of its own
     (inner / "cgroup.subtree_control").unlink()
