@@ -19,7 +19,6 @@ _ABSENT = [
     ("PUT", "/containers/{id}/archive", "cp"),
     ("POST", "/commit", "commit"),
     ("POST", "/containers/prune", "container prune"),
-    ("POST", "/volumes/prune", "volume prune"),
     ("GET", "/system/df", "system df"),
     ("GET", "/plugins", "plugin"),
     ("POST", "/swarm/init", "swarm"),

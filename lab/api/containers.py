@@ -102,7 +102,9 @@ async def remove(request: web.Request) -> web.Response:
         raise Conflict("this engine has no links between containers")
     container = container_of(request)
     try:
-        await request.app[ENGINE].lifecycle.remove(container, force=flag(request, "force"))
+        await request.app[ENGINE].lifecycle.remove(
+            container, force=flag(request, "force"), volumes=flag(request, "v")
+        )
     except Conflict as error:
         raise Conflict(f'cannot remove container "{_given(request)}": {error.message}') from None
     return web.Response(status=204)

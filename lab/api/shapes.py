@@ -32,10 +32,7 @@ def inspect(container: Container, exec_ids: list[str], sizes: tuple[int, int] | 
         "ExecIDs": exec_ids or None,
         "HostConfig": record.host,
         "GraphDriver": {"Data": None, "Name": "overlay2"},
-        "Mounts": [
-            _mount(mount.source, mount.destination, mount.options)
-            for mount in container.settings.binds
-        ],
+        "Mounts": [point.shown() for point in container.record.mounts],
         "Config": record.config,
         "NetworkSettings": _network_settings(record),
     }
@@ -70,10 +67,7 @@ def summary(container: Container, image: str, sizes: tuple[int, int] | None) -> 
         "Status": status_text(record.state, datetime.now(UTC)),
         "HostConfig": {"NetworkMode": record.host["NetworkMode"]},
         "NetworkSettings": {"Networks": _networks(record)},
-        "Mounts": [
-            _mount(mount.source, mount.destination, mount.options)
-            for mount in container.settings.binds
-        ],
+        "Mounts": [point.shown() for point in container.record.mounts],
     }
     if sizes is not None:
         shape["SizeRw"], shape["SizeRootFs"] = sizes
@@ -153,18 +147,6 @@ def _command(record: Record) -> str:
 
 def _since(text: str, at: datetime) -> float:
     return (at - datetime.fromisoformat(text[:26] + "+00:00")).total_seconds()
-
-
-def _mount(source: str, destination: str, options: tuple[str, ...]) -> Json:
-    mode = ",".join(word for word in options if word not in ("rbind", "idmap"))
-    return {
-        "Type": "bind",
-        "Source": source,
-        "Destination": destination,
-        "Mode": mode,
-        "RW": "ro" not in options,
-        "Propagation": "rprivate",
-    }
 
 
 def _networks(record: Record) -> Json:

@@ -200,7 +200,9 @@ class BuildBackend:
 
         async def create() -> Container:
             host = dict(self._settings.host)
-            return self._parts.containers.create_for_step(self._image(parent), whole, host)
+            made = self._parts.containers.create_for_step(self._image(parent), whole, host)
+            await self._parts.containers.places.fill(made)
+            return made
 
         container = self._in_loop(create())
         self._parents[container.id] = parent
@@ -232,7 +234,7 @@ class BuildBackend:
             found = self._parts.containers.get(container)
         except NotFound:
             return
-        self._in_loop(self._parts.lifecycle.remove(found, force=True))
+        self._in_loop(self._parts.lifecycle.remove(found, force=True, volumes=True))
 
     # --- helpers
 

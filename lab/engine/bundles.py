@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.engine import commands
+from lab.engine.container_mounts import in_order, runtime_mounts
 from lab.engine.containers import Container
 from lab.engine.filters import SeccompFilters
+from lab.engine.volumes import Volumes
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Process
 from lab.runtime.bundle import BundlePlan, default_hosts, write_bundle
@@ -35,12 +37,14 @@ class Bundles:
         filters: SeccompFilters,
         ids: IdMap,
         cgroups: Sequence[str],
+        volumes: Volumes,
     ) -> None:
         """`cgroups` names the hierarchies that a container is shown."""
         self._snapshots = snapshots
         self._filters = filters
         self._ids = ids
         self._cgroups = cgroups
+        self._volumes = volumes
 
     def prepare(self, container: Container) -> Bundle:
         """Write a container's bundle for one run, and return what else its start needs."""
@@ -53,7 +57,7 @@ class Bundles:
             domainname=config["Domainname"],
             hosts=default_hosts(address, config["Hostname"], settings.extra_hosts),
             resolv_conf=_RESOLV.read_text() if _RESOLV.exists() else "",
-            mounts=(*settings.binds, *settings.tmpfs),
+            mounts=in_order((*runtime_mounts(record.mounts, self._volumes), *settings.tmpfs)),
             readonly=settings.readonly,
             masked_paths=settings.masked_paths,
             readonly_paths=settings.readonly_paths,

@@ -14,6 +14,7 @@ from lab.engine.layers import Layers
 from lab.engine.logged import logged
 from lab.engine.logs import LogFile
 from lab.engine.persist import ContainerTable
+from lab.engine.places import Places
 from lab.engine.settings import HostSettings
 from lab.engine.state import Attachment, Record, Status, check, now
 from lab.errors import Conflict, InvalidParameter, NotFound
@@ -88,6 +89,7 @@ class Containers:
         snapshots: Snapshotter,
         journal: Journal,
         ids: IdMap,
+        places: Places,
     ) -> None:
         self._folder = folder
         self._table = table
@@ -96,6 +98,7 @@ class Containers:
         self._snapshots = snapshots
         self._journal = journal
         self._ids = ids
+        self.places = places
         self._by_id: dict[str, Container] = {}
 
     def restore(self) -> list[Container]:
@@ -168,6 +171,7 @@ class Containers:
             container.folder.mkdir(parents=True)
             undo.callback(shutil.rmtree, container.folder, True)
             with self.together():
+                self.places.provide(container, self.get)
                 self._table.save(record)
                 self.log_event(container, "create")
             undo.pop_all()
@@ -211,8 +215,12 @@ class Containers:
             container.record.name = old
             raise
 
-    def remove(self, container: Container) -> None:
-        """Remove a container that does not run, with its writable layer; the lock must be held."""
+    def remove(self, container: Container, volumes: bool = False) -> None:
+        """Remove a container that does not run, with its writable layer; the lock must be held.
+
+        With `volumes`, those of its volumes that nobody gave a name go too, unless another
+        container has them.
+        """
         check("remove", container.id, container.status)
         with self.together():
             self._table.delete(container.id)
@@ -224,6 +232,9 @@ class Containers:
         with logged("what a container wrote"):
             self._snapshots.remove(container.id)
         shutil.rmtree(container.folder, ignore_errors=True)
+        if volumes:
+            with logged("the volumes of a container"):
+                self.places.remove_anonymous(container)
         with logged("the image of a container"):
             self._release_layers(container.record.image)
         for waiter in container.removals:

@@ -32,7 +32,7 @@ def settle(containers: Containers, interrupted: list[Container]) -> None:
             if ran:
                 containers.log_event(container, "die", exitCode=str(CRASH_CODE))
         if container.settings.auto_remove:
-            containers.remove(container)
+            containers.remove(container, volumes=True)
 
 
 async def revive(containers: Containers, lifecycle: Lifecycle) -> None:

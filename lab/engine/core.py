@@ -31,6 +31,7 @@ from lab.engine.network_records import NetworkTable
 from lab.engine.networks import Networks
 from lab.engine.pausing import Pausing
 from lab.engine.persist import ContainerTable
+from lab.engine.places import Places, having
 from lab.engine.probes import Probes
 from lab.engine.processes import ProcessView
 from lab.engine.publishing import Publisher
@@ -43,6 +44,7 @@ from lab.engine.top import Top
 from lab.engine.trace import Trace
 from lab.engine.transfer import Transfer
 from lab.engine.updates import Updates
+from lab.engine.volumes import Volumes
 from lab.ids import new_id
 from lab.image.blobs import BlobStore
 from lab.image.store import ImageStore
@@ -129,6 +131,15 @@ class Engine:
         self.endpoints = Endpoints(self.networks, Publisher(relay))
 
     def _build_containers(self, root: Path) -> None:
+        folders = HostFolders(Path(self.config.bind_root or "/"), [root])
+        self.volumes = Volumes(
+            root / "volumes",
+            self.database,
+            self.journal,
+            self.ids,
+            lambda name: having(iter(self.containers.all()), name),
+            folders.check,
+        )
         self.containers = Containers(
             root / "containers",
             ContainerTable(self.database),
@@ -137,8 +148,13 @@ class Engine:
             self.snapshots,
             self.journal,
             self.ids,
+            Places(self.volumes, self.snapshots, self.layers),
         )
-        bundles = Bundles(self.snapshots, self.filters, self.ids, list(self.config.cgroups))
+        self._build_lives(folders)
+
+    def _build_lives(self, folders: HostFolders) -> None:
+        hierarchies = list(self.config.cgroups)
+        bundles = Bundles(self.snapshots, self.filters, self.ids, hierarchies, self.volumes)
         self.pausing = Pausing(self.containers, self.cgroups)
         self.lifecycle = Lifecycle(
             self.containers, bundles, self.endpoints, self.cgroups, self.tasks, self.pausing
@@ -156,7 +172,7 @@ class Engine:
             self.endpoints,
             self.cgroups,
             self.link,
-            HostFolders(Path(self.config.bind_root or "/"), [root]),
+            folders,
             self.config.idmapped,
             self.host.cpus,
         )
@@ -216,7 +232,7 @@ class Engine:
         """Close everything, when no request is being served any more."""
         await self.execs.settle()
         await asyncio.to_thread(self.endpoints.close)
-        for part in (self.builds, self.transfer, self.registries, self.snapshots):
+        for part in (self.builds, self.transfer, self.registries, self.snapshots, self.volumes):
             await asyncio.to_thread(part.close)
         self.hub.close()
         self.database.close()

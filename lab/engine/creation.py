@@ -9,13 +9,13 @@ from lab.engine.containers import Container, Containers
 from lab.engine.endpoints import Endpoints
 from lab.engine.host_folders import HostFolders
 from lab.engine.launcher import LauncherLink
+from lab.engine.mount_points import BIND, MountPoint
 from lab.engine.resources import verify
 from lab.engine.settings import HostSettings
 from lab.engine.state import Attachment
-from lab.errors import InvalidParameter, NotFound, Unsupported
+from lab.errors import InvalidParameter, NotFound
 from lab.network.bindings import Port, parse_port_bindings
 from lab.oci.fields import Json
-from lab.oci.runtime_spec import Mount
 from lab.runtime.cgroups import CgroupManager
 
 
@@ -51,11 +51,19 @@ class Creation:
         if settings.auto_remove and settings.restart.name != "no":
             raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
         parse_port_bindings(host["PortBindings"])
-        _check_config(config, settings)
+        for port in config.get("ExposedPorts") or ():
+            Port.parse(port)
         warnings = verify(host, self._cgroups.supports, self._cpus)
-        for bind in settings.binds:
-            warnings += await asyncio.to_thread(self._check_bind, bind)
-        return self._containers.create(name, config, host, places), warnings
+        for point in settings.points:
+            if point.type == BIND:
+                warnings += await asyncio.to_thread(self._check_bind, point)
+        container = self._containers.create(name, config, host, places)
+        try:
+            await self._containers.places.fill(container)
+        except BaseException:
+            self._containers.remove(container, volumes=True)
+            raise
+        return container, warnings
 
     def _check_network(self, name: str) -> None:
         """Refuse a network that the engine does not support; an absent one is missed at the start.
@@ -65,26 +73,16 @@ class Creation:
         with contextlib.suppress(NotFound):
             self._endpoints.check(name)
 
-    def _check_bind(self, bind: Mount) -> list[str]:
+    def _check_bind(self, bind: MountPoint) -> list[str]:
         self._folders.check(bind.source)
-        self._folders.provide(bind.source)
+        if bind.make:
+            self._folders.provide(bind.source)
+        else:
+            self._folders.require(bind.source)
         refusal = self._link.why_not_mapped(bind.source) if self._idmapped else ""
-        if not refusal or "ro" in bind.options:
+        if not refusal or not bind.rw:
             return []
         return [
             f"{bind.source} cannot be shown with the container's user ids ({refusal}): "
             "the container may not be able to write there"
         ]
-
-
-def _check_config(config: Json, settings: HostSettings) -> None:
-    for port in config.get("ExposedPorts") or ():
-        Port.parse(port)
-    # clients name the targets of binds here too
-    bound = {mount.destination for mount in (*settings.binds, *settings.tmpfs)}
-    for volume in config["Volumes"] or ():
-        if volume not in bound:
-            raise Unsupported(
-                f"this engine does not have anonymous volumes yet ({volume}); "
-                f"bind a folder: -v $PWD/folder:{volume}"
-            )

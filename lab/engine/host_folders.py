@@ -53,6 +53,17 @@ class HostFolders:
                 f"error while creating mount source path '{source}': {os.strerror(error.errno or 0)}"
             ) from None
 
+    def require(self, source: str) -> None:
+        """Raise InvalidParameter if nothing is at `source`."""
+        try:
+            os.close(self._open(os.path.normpath(source)))
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EXDEV):
+                return  # the start refuses to follow these
+            raise InvalidParameter(
+                f'invalid mount config for type "bind": bind source path does not exist: {source}'
+            ) from None
+
     def _real(self, source: str) -> Path:
         """Return where a path of the host leads, as the host names it; what is missing is no link."""
         found: list[str] = []

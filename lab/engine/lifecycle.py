@@ -103,6 +103,8 @@ class Lifecycle:
             endpoints = await asyncio.to_thread(self._endpoints.connect, container)
             undo.callback(self._cgroups.remove, container.id)
             self._cgroups.create(container.id, container.settings.limits)
+            undo.callback(self._containers.places.volumes.release, container)
+            self._containers.places.volumes.hold(container)
             bundle = await asyncio.to_thread(self._bundles.prepare, container)
             if container.log is not None:
                 undo.callback(container.log.close)
@@ -156,7 +158,7 @@ class Lifecycle:
     def _remove_if_wanted(self, container: Container) -> None:
         if container.settings.auto_remove and not container.restarting:
             with logged("the removal of a container"):
-                self._containers.remove(container)
+                self._containers.remove(container, volumes=True)
 
     def on_exit(self, task_id: str, status: int, at_ns: int) -> bool:
         """Take note that a task has ended; False if it is none of a container's."""
@@ -179,6 +181,8 @@ class Lifecycle:
                 await asyncio.to_thread(self._endpoints.disconnect, container)
             with logged("the control group of a container"):
                 await asyncio.to_thread(self._cgroups.remove, container.id)
+            with logged("the volumes of a container"):
+                self._containers.places.volumes.release(container)
             # from here on without a pause: nobody may attach to a run that is over
             container.end_run()
             self._note_end(container, code, at_ns, killed_for_memory)
@@ -229,14 +233,16 @@ class Lifecycle:
 
     # --- removal and waiting
 
-    async def remove(self, container: Container, force: bool = False) -> None:
-        """Remove a container; with `force` also one that runs."""
+    async def remove(
+        self, container: Container, force: bool = False, volumes: bool = False
+    ) -> None:
+        """Remove a container; with `force` also one that runs.  `volumes`: as in Containers."""
         if force and container.record.state.is_running:
             with contextlib.suppress(LabError):
                 await self.kill(container)
         async with container.lock:
             if container.status is not Status.REMOVING:
-                self._containers.remove(container)
+                self._containers.remove(container, volumes)
 
     def next_exit(self, container: Container) -> asyncio.Future[int]:
         """Return a future of the next end's exit code."""

@@ -115,7 +115,7 @@ def _by_network(value: str) -> Condition:
 
 def _by_volume(value: str) -> Condition:
     return lambda each: any(
-        value in (mount.source, mount.destination) for mount in each.settings.binds
+        value in (point.name or point.source, point.destination) for point in each.record.mounts
     )
 
 

@@ -7,15 +7,12 @@ from lab.oci import fields
 from lab.oci.fields import Json
 
 _HOST = {
-    "VolumesFrom": "--volumes-from",
     "Links": "--link",
     "Devices": "--device",
     "DeviceRequests": "--gpus",
     "DeviceCgroupRules": "--device-cgroup-rule",
     "SecurityOpt": "--security-opt",
-    "Mounts": "--mount",
     "StorageOpt": "--storage-opt",
-    "VolumeDriver": "--volume-driver",
     "CpuRealtimePeriod": "--cpu-rt-period",
     "CpuRealtimeRuntime": "--cpu-rt-runtime",
     "Sysctls": "--sysctl",

@@ -6,14 +6,14 @@ out.  Source: Docker Engine API, ContainerCreate.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
+from lab.engine.mount_points import MountPoint, parse_bind, parse_mount, parse_tmpfs
 from lab.engine.refusals import refuse_unsupported
 from lab.engine.resources import parse_limits
 from lab.engine.restart_policy import RestartPolicy
-from lab.errors import InvalidParameter, Unsupported
+from lab.errors import InvalidParameter
 from lab.oci import fields
 from lab.oci.fields import Json
 from lab.oci.runtime_spec import Mount, Rlimit
@@ -124,7 +124,6 @@ HOST_DEFAULTS: Json = {
     ],
     "ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
 }
-_WINDOWS_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class HostSettings:
     """The part of a container's settings that concerns the machine, ready to be acted upon."""
 
     network: str
-    binds: tuple[Mount, ...]
+    points: tuple[MountPoint, ...]
     tmpfs: tuple[Mount, ...]
     shm_bytes: int
     limits: Limits
@@ -155,8 +154,11 @@ class HostSettings:
         mode = fields.text(host, "NetworkMode") or "default"
         return cls(
             network="bridge" if mode == "default" else mode,
-            binds=tuple(map(parse_bind, fields.texts(host, "Binds"))),
-            tmpfs=tuple(_tmpfs(*item) for item in fields.text_map(host, "Tmpfs").items()),
+            points=(
+                *map(parse_bind, fields.texts(host, "Binds")),
+                *map(parse_mount, fields.objects(host, "Mounts")),
+            ),
+            tmpfs=tuple(parse_tmpfs(*item) for item in fields.text_map(host, "Tmpfs").items()),
             shm_bytes=_shm_size(host),
             limits=parse_limits(host),
             capabilities=effective_capabilities(
@@ -173,34 +175,6 @@ class HostSettings:
             oom_score_adj=fields.integer(host, "OomScoreAdj"),
             restart=RestartPolicy.from_json(host),
         )
-
-
-def parse_bind(text: str) -> Mount:
-    """Return the mount that `source:destination[:options]` asks for."""
-    parts = text.split(":")
-    if len(parts) not in (2, 3) or _WINDOWS_DRIVE.match(text):
-        raise InvalidParameter(f"invalid volume specification: '{text}'")
-    source, destination = parts[:2]
-    options = [word for word in parts[2].split(",") if word] if len(parts) == 3 else []
-    for word in options:
-        if word not in ("ro", "rw", "z", "Z", "rprivate", "private", "rslave", "slave", "nocopy"):
-            raise InvalidParameter(f"invalid mode: {parts[2]}")
-    if not destination.startswith("/"):
-        raise InvalidParameter(
-            f"invalid volume specification: '{text}': invalid mount config for type \"bind\": "
-            f"invalid mount path: '{destination}' mount path must be absolute"
-        )
-    if destination.strip("/") == "":
-        raise InvalidParameter(
-            f"invalid volume specification: '{text}': invalid specification: destination can't be '/'"
-        )
-    if not source.startswith("/"):
-        if not source:
-            raise InvalidParameter(f"invalid volume specification: '{text}'")
-        raise Unsupported(
-            f"this engine does not have named volumes yet ({source}); bind a folder: -v $PWD/{source}:..."
-        )
-    return Mount(destination, "bind", source, ("rbind", "idmap", *options))
 
 
 def effective_capabilities(added: list[str], dropped: list[str]) -> tuple[str, ...]:
@@ -224,13 +198,6 @@ def _names(given: list[str], key: str) -> list[str]:
             raise InvalidParameter(f'invalid {key}: unknown capability: "{text}"')
         names.append(name)
     return names
-
-
-def _tmpfs(path: str, options: str) -> Mount:
-    if not path.startswith("/"):
-        raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
-    words = [word for word in options.split(",") if word]
-    return Mount(path, "tmpfs", "tmpfs", ("nosuid", "nodev", "noexec", *words))
 
 
 def _shm_size(host: Json) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from lab.engine.mount_points import MountPoint
 from lab.errors import Conflict
 from lab.oci.fields import Json
 
@@ -137,6 +138,7 @@ class Record:
     restart_count: int = 0
     stopped_by_hand: bool = False
     warnings: list[str] = field(default_factory=list)
+    mounts: list[MountPoint] = field(default_factory=list)
 
     def to_json(self) -> Json:
         """Return the form that is stored; settings and ports in it are still the record's own."""
@@ -144,6 +146,7 @@ class Record:
         members = {each.name: getattr(self, each.name) for each in fields(self)}
         members["state"] = asdict(self.state)
         members["networks"] = [asdict(each) for each in self.networks]
+        members["mounts"] = [asdict(each) for each in self.mounts]
         return members
 
     @classmethod
@@ -154,6 +157,7 @@ class Record:
         state["status"] = Status(state["status"])
         members["state"] = State(**state)
         members["networks"] = [Attachment(**each) for each in members["networks"]]
+        members["mounts"] = [MountPoint.from_json(each) for each in members.get("mounts", ())]
         return cls(**members)
 
 

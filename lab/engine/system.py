@@ -52,7 +52,7 @@ def info(engine: Engine, host: Host) -> Json:
         "DriverStatus": [["Backing Filesystem", "overlay, userxattr"]],
         "LoggingDriver": "json-file",
         "Plugins": {
-            "Volume": [],
+            "Volume": ["local"],
             "Network": ["bridge", "null"],
             "Authorization": None,
             "Log": ["json-file"],

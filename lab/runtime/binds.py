@@ -26,6 +26,7 @@ from lab.kernel.flags import (
 from lab.kernel.openat2 import Resolve, openat2
 from lab.oci.runtime_spec import Mount
 
+_WITHIN = "within="
 _VEIL = MS.NOSUID | MS.NODEV | MS.NOEXEC
 _WHOLE = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_RECURSIVE
 
@@ -33,9 +34,13 @@ _WHOLE = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_RECURSIVE
 def open_source(mount: Mount, root: str = "/") -> int:
     """Return a detached copy of the tree that a bind mount shows.
 
-    Its source is looked for with the folder `root` as "/", out of which no link leads.  Magic links
-    of /proc are not followed: through them a bind could reach what is hidden.
+    Its source is looked for with the folder `root` as "/", out of which no link leads; an option
+    `within=FOLDER` names another such folder, a volume.  Magic links of /proc are not followed:
+    through them a bind could reach what is hidden.
     """
+    for word in mount.options:
+        if word.startswith(_WITHIN):
+            root = word.removeprefix(_WITHIN)
     fd = _try_open(root, mount.source, os.O_PATH, Resolve.IN_ROOT | Resolve.NO_MAGICLINKS)
     if fd is None:
         raise StartError(

@@ -49,18 +49,19 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
         "hosts": "".join(f"{address}\t{names}\n" for address, names in plan.hosts),
         "resolv.conf": plan.resolv_conf,
     }
-    own = []
+    own: list[Mount] = []
     taken = {mount.destination for mount in plan.mounts}
     for name, text in texts.items():
         _write_owned(folder / name, text, plan.owner)
         if f"/etc/{name}" not in taken:
-            own.append(Mount(f"/etc/{name}", "bind", str(folder / name), ("rbind",)))
+            own.append(Mount(f"/etc/{name}", "bind", str(folder / name), ("rbind", "own")))
     spec = Spec(
         process=process,
         hostname=plan.hostname,
         domainname=plan.domainname,
         root_readonly=plan.readonly,
-        mounts=(*own, _shared_memory(plan), *_cgroup_mounts(plan.cgroups), *plan.mounts),
+        # as in Docker the three files come last: a bound /etc does not hide them
+        mounts=(_shared_memory(plan), *_cgroup_mounts(plan.cgroups), *plan.mounts, *own),
         linux=Linux(
             masked_paths=tuple(plan.masked_paths),
             readonly_paths=tuple(plan.readonly_paths),

@@ -22,7 +22,8 @@ from lab.oci.runtime_spec import Mount, Spec
 from lab.runtime import binds, namespaces, process, rootfs, sync
 
 _INSIDE = ("/dev", "/proc", "/sys")
-"""Binds below these are attached by init, after it has mounted its own file systems there."""
+"""Binds below these, and below a tmpfs, are attached by init, which mounts its own file systems
+there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +126,26 @@ def join_cgroups(files: list[str]) -> None:
 def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
     """Attach the binds; return those that init is to place, and where they are until then."""
     owner = request.ids.to_sandbox(0)
-    own: list[Mount] = []
-    foreign: list[Mount] = []
-    for mount in spec.mounts:
-        if mount.type == "bind":
-            own_file = mount.source.startswith(f"{request.bundle}/")
-            (own if own_file else foreign).append(mount)
-    trees = [(binds.open_source(mount), mount) for mount in own]
+    trees: dict[Mount, int] = {}
+    wanted = [mount for mount in spec.mounts if mount.type == "bind"]
+    for mount in wanted:
+        if "own" in mount.options:
+            trees[mount] = binds.open_source(mount)
     # from here on nothing of the engine's state can be opened by path
     for path in request.hidden:
         binds.hide(path)
-    for mount in foreign:
-        tree = binds.open_source(mount, request.bind_root)
-        if request.idmapped and "idmap" in mount.options:
-            binds.map_ids(tree, request.launcher)
-        trees.append((tree, mount))
+    for mount in wanted:
+        if mount not in trees:
+            trees[mount] = binds.open_source(mount, request.bind_root)
+            if request.idmapped and "idmap" in mount.options:
+                binds.map_ids(trees[mount], request.launcher)
+    inside = (*_INSIDE, *(mount.destination for mount in spec.mounts if mount.type == "tmpfs"))
     late = []
-    for tree, mount in trees:
-        if mount.destination.startswith(tuple(f"{top}/" for top in _INSIDE)):
-            late.append((tree, mount))
+    for mount in wanted:
+        if mount.destination.startswith(tuple(f"{top}/" for top in inside)):
+            late.append((trees[mount], mount))
         else:
-            binds.attach(tree, mount, owner)
+            binds.attach(trees[mount], mount, owner)
     return binds.stage(late, request.hidden[0])
 
 
@@ -166,7 +166,7 @@ def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int
         os._exit(127)
     os.close(gate)
     # while this is still the sandbox's root, who may go there
-    trees = [(binds.take(path), mount) for path, mount in late]
+    trees = {mount: binds.take(path) for path, mount in late}
     os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
@@ -174,11 +174,15 @@ def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int
     syscalls.prctl(PR.SET_DUMPABLE, 0)
     os.setsid()
     os.umask(0)
-    rootfs.enter_root(spec.root_readonly)
-    rootfs.mount_virtual(spec.mounts)
-    for tree, mount in trees:
-        binds.place(tree, mount)
+    rootfs.enter_root()
+    for mount in spec.mounts:
+        if mount in trees:
+            binds.place(trees[mount], mount)
+        else:
+            rootfs.mount_virtual(mount)
     os.umask(0o022)
+    if spec.root_readonly:
+        rootfs.seal()
     _name_host(spec)
     if spec.process.terminal:
         rootfs.bind_console(process.open_terminal(spec.process, request.stdio[0]))

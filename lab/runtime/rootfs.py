@@ -58,7 +58,7 @@ def mount_layers(mounts: list[Mount], base: str, target: str) -> None:
     os.chdir(target)
 
 
-def enter_root(readonly: bool) -> None:
+def enter_root() -> None:
     """Make the current folder (a mount) the root, and mount what the specification asks for."""
     devices = {name: _clone_device(name) for name in DEVICES}
     # the copy is ours to move; the mount itself is locked, since it came from outside
@@ -75,8 +75,11 @@ def enter_root(readonly: bool) -> None:
     syscalls.umount2(".", MNT.DETACH)
     os.chdir("/")
     _fill_dev(devices)
-    if readonly:
-        syscalls.mount_setattr(AT_FDCWD, "/", 0, MOUNT_ATTR.RDONLY)
+
+
+def seal() -> None:
+    """Make the root file system read-only, but not what is mounted in it."""
+    syscalls.mount_setattr(AT_FDCWD, "/", 0, MOUNT_ATTR.RDONLY)
 
 
 def mount_at(mount: Mount) -> None:
@@ -132,14 +135,13 @@ def bind_console(terminal: str) -> None:
     syscalls.mount(terminal, "/dev/console", None, MS.BIND)
 
 
-def mount_virtual(mounts: tuple[Mount, ...]) -> None:
-    """Mount the file systems that have no source: tmpfs, and the container's control groups.
+def mount_virtual(entry: Mount) -> None:
+    """Mount a file system that has no source: tmpfs, or the container's control groups.
 
     A kernel that refuses to show control groups leaves their folder empty.
     """
-    for entry in mounts:
-        if entry.type == "tmpfs":
+    if entry.type == "tmpfs":
+        mount_at(entry)
+    elif entry.type.startswith("cgroup"):
+        with contextlib.suppress(SyscallError):
             mount_at(entry)
-        elif entry.type.startswith("cgroup"):
-            with contextlib.suppress(SyscallError):
-                mount_at(entry)

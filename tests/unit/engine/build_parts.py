@@ -76,6 +76,13 @@ class FakeEngine:
         self.created.append(container)
         return container
 
+    @property
+    def places(self) -> FakeEngine:
+        return self
+
+    async def fill(self, container: FakeContainer) -> None:
+        """No image of these tests has volumes."""
+
     def get(self, container_id: str) -> FakeContainer:
         if container_id not in self.all:
             raise NotFound(f"No such container: {container_id}")
@@ -94,7 +101,9 @@ class FakeEngine:
     async def wait_exit(self, container: FakeContainer) -> int:
         return container.code
 
-    async def remove(self, container: FakeContainer, force: bool = False) -> None:
+    async def remove(
+        self, container: FakeContainer, force: bool = False, volumes: bool = False
+    ) -> None:
         self.parts.snapshots.remove(container.id)
         del self.all[container.id]
 

@@ -8,9 +8,8 @@ from lab.engine.settings import (
     HOST_DEFAULTS,
     HostSettings,
     effective_capabilities,
-    parse_bind,
 )
-from lab.errors import InvalidParameter, LabError, Unsupported
+from lab.errors import InvalidParameter, Unsupported
 from lab.oci.runtime_spec import Rlimit
 from lab.runtime import capabilities
 from lab.runtime.cgroups import Limits
@@ -28,40 +27,6 @@ def test_the_defaults_ask_for_nothing_special() -> None:
         "json-file",
     )
     assert settings.shm_bytes == 64 << 20
-
-
-@pytest.mark.parametrize(
-    ("text", "source", "destination", "options"),
-    [
-        ("/a:/b", "/a", "/b", ("rbind", "idmap")),
-        ("/a:/b:ro", "/a", "/b", ("rbind", "idmap", "ro")),
-        ("/a:/b:rw,z", "/a", "/b", ("rbind", "idmap", "rw", "z")),
-        ("/a:/b:", "/a", "/b", ("rbind", "idmap")),
-    ],
-)
-def test_binds(text: str, source: str, destination: str, options: tuple[str, ...]) -> None:
-    """Are the forms of -v read?"""
-    mount = parse_bind(text)
-    assert (mount.source, mount.destination, mount.options) == (source, destination, options)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "message"),
-    [
-        ("/a", InvalidParameter, "invalid volume specification: '/a'"),
-        ("/a:/b:ro:x", InvalidParameter, "invalid volume specification"),
-        ("/a:b", InvalidParameter, "mount path must be absolute"),
-        ("/a:/", InvalidParameter, "destination can't be '/'"),
-        ("/a:/b:fast", InvalidParameter, "invalid mode: fast"),
-        (":/b", InvalidParameter, "invalid volume specification"),
-        (r"C:\x:/b", InvalidParameter, "invalid volume specification"),
-        ("data:/b", Unsupported, "named volumes"),
-    ],
-)
-def test_wrong_binds(text: str, kind: type[LabError], message: str) -> None:
-    """Is what is no bind refused?"""
-    with pytest.raises(kind, match=message):
-        parse_bind(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""The store of volumes: made, removed, found again, and swept after a crash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from lab.database import Database
+from lab.engine.volume_options import tmpfs_words
+from lab.engine.volumes import ANONYMOUS, Volumes
+from lab.errors import Conflict, InvalidParameter, LabError, NotFound, Unsupported
+from lab.journal import Journal
+from lab.kernel.idmap import IdMap
+
+
+class Store:
+    """Volumes below a folder; `used` maps names to the containers that have them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.used: dict[str, list[str]] = {}
+        self.database = Database(folder / "db")
+        self.journal = Journal(self.database)
+
+    def open(self) -> Volumes:
+        return Volumes(
+            self.folder / "volumes",
+            self.database,
+            self.journal,
+            IdMap(os.getuid()),
+            lambda name: self.used.get(name, []),
+            self.refuse,
+        )
+
+    def refuse(self, device: str) -> None:
+        if device == "/forbidden":
+            raise InvalidParameter("not this one")
+
+    def events(self) -> list[tuple[str, str]]:
+        return [(entry.action, entry.actor) for entry in self.journal.replay()]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def test_a_volumes_life(store: Store) -> None:
+    """Is a volume made once, kept over a restart, refused to go while used, and then gone?"""
+    volumes = store.open()
+    made = volumes.create("data", labels={"a": "b"})
+    assert volumes.create("data", labels={"other": "x"}) == made
+    (volumes.path("data") / "file").write_text("x")
+    again = store.open()
+    assert again.all() == [made]
+    store.used["data"] = ["one", "two"]
+    with pytest.raises(Conflict, match=r"^remove data: volume is in use - \[one, two\]$"):
+        again.remove("data")
+    store.used.clear()
+    again.remove("data")
+    again.close()
+    assert not (store.folder / "volumes" / "data").exists()
+    with pytest.raises(NotFound, match=r"^get data: no such volume$"):
+        again.get("data")
+    assert store.events() == [("create", "data"), ("destroy", "data")]
+
+
+def test_what_a_crash_leaves_is_swept(store: Store) -> None:
+    """Does a folder without a record vanish, and a half filled one, but no data?"""
+    volumes = store.open()
+    volumes.create("data")
+    (volumes.path("data") / "kept").write_text("x")
+    (volumes.filling("data") / "half").mkdir(parents=True)
+    (store.folder / "volumes" / "orphan" / "_data").mkdir(parents=True)
+    again = store.open()
+    again.close()
+    assert [path.name for path in (store.folder / "volumes").iterdir()] == ["data"]
+    assert [path.name for path in (store.folder / "volumes" / "data").iterdir()] == ["_data"]
+    assert (again.path("data") / "kept").exists()
+    assert not any((store.folder / "volumes-removed").iterdir())
+
+
+def test_anonymous_volumes_have_a_label(store: Store) -> None:
+    """Does a volume without a name get one, and Docker's label?"""
+    made = store.open().create()
+    assert len(made.name) == 64
+    assert made.labels == {ANONYMOUS: ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "options", "kind", "message"),
+    [
+        ("x", "", {}, InvalidParameter, "create x: volume name is too short"),
+        ("a/b", "", {}, InvalidParameter, 'create a/b: "a/b" includes invalid characters'),
+        ("vol", "nfs", {}, NotFound, 'error looking up volume plugin nfs: plugin "nfs" not found'),
+        ("vol", "", {"what": "x"}, InvalidParameter, 'create vol: invalid option: "what"'),
+        ("vol", "", {"type": "tmpfs"}, InvalidParameter, 'missing required option: "device"'),
+        ("vol", "", {"size": "10g"}, InvalidParameter, "quota size requested but no quota support"),
+        ("vol", "", {"type": "nfs", "device": ":/x", "o": "addr=h"}, Unsupported, "type=nfs"),
+        ("vol", "", {"type": "ext4", "device": "/dev/sda1"}, Unsupported, "type=ext4"),
+        (
+            "vol",
+            "",
+            {"type": "none", "device": "/forbidden", "o": "bind"},
+            InvalidParameter,
+            "not this one",
+        ),
+    ],
+)
+def test_refusals(
+    store: Store,
+    name: str,
+    driver: str,
+    options: Mapping[str, str],
+    kind: type[LabError],
+    message: str,
+) -> None:
+    """Is what cannot be made refused, in Docker's words, with nothing left behind?"""
+    volumes = store.open()
+    with pytest.raises(kind, match=message):
+        volumes.create(name, driver, options)
+    assert volumes.all() == []
+    assert not any((store.folder / "volumes").iterdir())
+
+
+def test_owners_of_volumes_in_memory() -> None:
+    """Do uid and gid of a tmpfs name ids of the container?"""
+    words = tmpfs_words({"o": "size=1m,uid=1000"}, IdMap(1).to_sandbox)
+    assert words == ("uid=1001", "gid=1", "size=1m")
