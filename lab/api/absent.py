@@ -17,7 +17,6 @@ _ABSENT = [
     ("HEAD", "/containers/{id}/archive", "cp"),
     ("GET", "/containers/{id}/archive", "cp"),
     ("PUT", "/containers/{id}/archive", "cp"),
-    ("POST", "/commit", "commit"),
     ("POST", "/containers/prune", "container prune"),
     ("GET", "/system/df", "system df"),
     ("GET", "/plugins", "plugin"),

@@ -27,16 +27,16 @@ async def read_object(request: web.Request, optional: bool = False) -> Json:
     """Return the JSON object in the body.
 
     Raises InvalidParameter for another media type, malformed JSON, something else than an
-    object, and an empty body unless it is `optional`.
+    object, and an empty body (or `null`, by which clients say the same) unless it is `optional`.
     """
     content = await request.content.read(MAX_JSON + 1)
     while len(content) <= MAX_JSON and (more := await request.content.read(MAX_JSON + 1)):
         content += more
     if len(content) > MAX_JSON:
         raise InvalidParameter(f"request body is larger than {MAX_JSON} bytes")
+    if optional and content.strip() in (b"", b"null"):
+        return {}
     if not content.strip():
-        if optional:
-            return {}
         raise InvalidParameter("invalid JSON: got EOF while reading request body")
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip()
     if media_type not in ("application/json", "text/json"):

@@ -22,12 +22,15 @@ def parse_create(body: Json) -> tuple[Json, Json, list[Attachment]]:
 
     Raises InvalidParameter for wrong types and values, Unsupported for what cannot be done yet.
     """
-    config, host = _config(body), _host(fields.obj(body, "HostConfig"))
+    config, host = parse_config(body), _host(fields.obj(body, "HostConfig"))
+    if not config["Image"]:
+        raise InvalidParameter("config.Image cannot be empty")
     networking, mac = fields.obj(body, "NetworkingConfig"), fields.text(body, "MacAddress")
     return config, host, parse_networking(networking, host, mac)
 
 
-def _config(body: Json) -> Json:
+def parse_config(body: Json) -> Json:
+    """Return the Config in a request, complete; InvalidParameter for wrong types and values."""
     config = dict(CONFIG_DEFAULTS)
     config.update({key: text for key in _TEXTS if (text := fields.text(body, key))})
     config.update({key: fields.boolean(body, key) for key in _FLAGS})
@@ -38,13 +41,11 @@ def _config(body: Json) -> Json:
         config["Healthcheck"] = check
     if body.get("StopTimeout") is not None:
         config["StopTimeout"] = fields.integer(body, "StopTimeout")
-    _check(config, body)
+    _check(config)
     return config
 
 
-def _check(config: Json, body: Json) -> None:
-    if not config["Image"]:
-        raise InvalidParameter("config.Image cannot be empty")
+def _check(config: Json) -> None:
     for entry in config["Env"]:
         if not entry or entry.startswith("="):
             raise InvalidParameter(f"invalid environment variable: {entry}")

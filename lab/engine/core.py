@@ -13,6 +13,7 @@ from lab.config import EngineConfig
 from lab.database import Database
 from lab.engine.builds import Builds
 from lab.engine.bundles import Bundles
+from lab.engine.commits import Commits
 from lab.engine.containers import Container, Containers
 from lab.engine.continuity import revive, settle, stop_all
 from lab.engine.creation import Creation
@@ -22,6 +23,7 @@ from lab.engine.explore import Explorer
 from lab.engine.extension import Extension
 from lab.engine.filters import SeccompFilters
 from lab.engine.host_folders import HostFolders
+from lab.engine.image_names import ImageNames
 from lab.engine.images import Images
 from lab.engine.launcher import LauncherLink
 from lab.engine.layers import Layers
@@ -198,6 +200,16 @@ class Engine:
             self.ids,
             self.database,
             scratch,
+        )
+        self.commits = Commits(
+            self.containers,
+            self.pausing,
+            self.store,
+            self.layers,
+            self.blobs,
+            self.snapshots,
+            ImageNames(self.store, self.journal, self.database),
+            self.ids,
         )
         self.explore = Explorer(self.store, self.snapshots, self.containers)
         self.extension = self._build_extension()
