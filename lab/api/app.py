@@ -17,6 +17,7 @@ from lab.api import (
     execs,
     images,
     lab,
+    lab_builds,
     lab_places,
     lab_trace,
     networks,
@@ -44,7 +45,12 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     absent.ROUTES,
 )
 
-EXTENSION: Sequence[Route] = (*lab.ROUTES, *lab_places.ROUTES, *lab_trace.ROUTES)
+EXTENSION: Sequence[Route] = (
+    *lab.ROUTES,
+    *lab_builds.ROUTES,
+    *lab_places.ROUTES,
+    *lab_trace.ROUTES,
+)
 """Routes of /lab/v1/, which have no version of Docker's API before them."""
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
 
 from lab import __version__
 from lab.api.bodies import answer
+from lab.api.lab_streams import send_each
 from lab.api.params import number
-from lab.api.streams import JsonStream
 from lab.api.system import ENGINE
 from lab.engine.changed_files import ChangedFile
-from lab.engine.explore import LayerStep, WritableLayer
+from lab.engine.explore import Explorer, LayerStep, WritableLayer
+from lab.engine.layer_content import Content, ContentChange
 
 _FILES_LISTED = 500
+_WRITTEN_LISTED = 1000
+_CHANGED, _DELETED = 0, 2
 _WORDS = ("changed", "added", "deleted")
 """By the numbers of the API: what `docker diff` shows as C, A and D."""
 
@@ -51,14 +54,22 @@ async def show_changes(request: web.Request) -> web.Response:
 
 
 async def stream_changes(request: web.Request) -> web.StreamResponse:
-    states = request.app[ENGINE].explore.follow(request.match_info["id"])
-    async with aclosing(states), JsonStream(request) as output:
-        async for state in states:
-            if request.transport is None or output.gone:
-                break
-            if state is not None:
-                output.send(_written(state))
-    return output.response
+    return await send_each(request, _told(request.app[ENGINE].explore, request.match_info["id"]))
+
+
+async def _told(explore: Explorer, text: str) -> AsyncGenerator[dict[str, Any] | None, None]:
+    async for state in explore.follow(text):
+        yield None if state is None else {**_written(state), "Written": _since(state)}
+
+
+async def show_layer_content(request: web.Request) -> web.Response:
+    chain, path = request.match_info["chain_id"], request.query.get("path", "")
+    return answer(_content_change(await request.app[ENGINE].explore.content(chain, path)))
+
+
+async def show_own_content(request: web.Request) -> web.Response:
+    text, path = request.match_info["id"], request.query.get("path", "")
+    return answer(_content_change(await request.app[ENGINE].explore.own_content(text, path)))
 
 
 def _step(step: LayerStep) -> dict[str, Any]:
@@ -100,10 +111,44 @@ def _written(state: WritableLayer) -> dict[str, Any]:
     }
 
 
+def _since(state: WritableLayer) -> list[dict[str, Any]] | None:
+    """Return what was written since the state before: each path with what it is now."""
+    if state.written is None:
+        return None
+    kinds = {file.path: int(file.change) for file in state.files.files}
+    there = state.marks.times or {}
+    return [
+        {"Path": path, "Kind": kinds.get(path, _CHANGED if path in there else _DELETED)}
+        for path in state.written[:_WRITTEN_LISTED]
+    ]
+
+
+def _content_change(change: ContentChange) -> dict[str, Any]:
+    return {
+        "Path": change.path,
+        "Before": _content(change.before),
+        "After": _content(change.after),
+    }
+
+
+def _content(content: Content | None) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    return {
+        "Kind": content.kind,
+        "Size": content.size,
+        "Mode": content.mode,
+        "Text": content.text,
+        "Truncated": content.truncated,
+    }
+
+
 ROUTES = [
     ("GET", "/lab/v1/version", show_version),
     ("GET", "/lab/v1/images/{name:.*}/layers", show_layers),
     ("GET", "/lab/v1/layers/{chain_id}/files", show_files),
+    ("GET", "/lab/v1/layers/{chain_id}/content", show_layer_content),
     ("GET", "/lab/v1/containers/{id}/changes", show_changes),
     ("GET", "/lab/v1/containers/{id}/changes/stream", stream_changes),
+    ("GET", "/lab/v1/containers/{id}/content", show_own_content),
 ]

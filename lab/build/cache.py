@@ -98,8 +98,10 @@ class Reason(StrEnum):
     NO_CACHE = "cache switched off"
     PARENT = "parent changed"
     NEW = "never built on this parent"
+    BASE = "base image changed"
     INSTRUCTION = "instruction changed"
-    INPUTS = "build arguments or settings changed"
+    ARGS = "build arguments changed"
+    INPUTS = "settings changed"
     FILES = "files changed"
 
 
@@ -107,8 +109,9 @@ class Reason(StrEnum):
 class Decision:
     """What the cache said about one step.
 
-    `details` are, by reason: the earlier instruction (INSTRUCTION); how the history notes the
-    earlier one (INPUTS); what is different about which file, `app/x.py changed`, or nothing
+    `details` are, by reason: the earlier base image (BASE) or instruction (INSTRUCTION); what is
+    different about which argument, `VERSION changed` (ARGS); how the history notes the earlier
+    one (INPUTS); what is different about which file, `app/x.py changed`, or nothing
     where there are too many to tell (FILES).  `image` is the image that was found.
     """
 
@@ -142,7 +145,10 @@ def explain(record: StepRecord, candidates: Sequence[Candidate]) -> tuple[Reason
     if not (record.lists_all and earlier.lists_all):
         return Reason.FILES, ()
     told = differences(earlier.files, record.files)
-    return (Reason.FILES, told) if told else (Reason.INPUTS, (earlier.created_by,))
+    if told:
+        return Reason.FILES, told
+    told = differences(_arguments(earlier.created_by), _arguments(record.created_by))
+    return (Reason.ARGS, told) if told else (Reason.INPUTS, (earlier.created_by,))
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
@@ -156,6 +162,19 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str,
         elif before[path] != now[path]:
             told.append(f"{path} changed")
     return tuple(told[:_MAX_DIFFERENCES])
+
+
+def _arguments(created_by: str) -> dict[str, str]:
+    """Return the build arguments in a history's note of a RUN: `|2 A=1 B=2 /bin/sh -c ...`.
+
+    A value with blanks is cut at the first one; that is enough to see that it changed, or is told
+    as changed settings.
+    """
+    count, _, rest = created_by.removeprefix("|").partition(" ")
+    if not created_by.startswith("|") or not count.isdecimal():
+        return {}
+    words = rest.split(" ")[: int(count)]
+    return dict((name, value) for name, _, value in (word.partition("=") for word in words))
 
 
 def _age(candidate: Candidate) -> str:

@@ -103,10 +103,16 @@ class BuildBackend:
         self._parents: dict[str, str] = {}
         names = settings.cache_from
         self._sources = CacheSources(parts.store, names) if names else None
+        self.base_id = ""  # of the image that the build starts from, once it is known
 
     # --- images
 
     def base(self, name: str, pull: bool, emit: Emit, platform: str = "") -> BaseImage:
+        found = self._base(name, pull, emit, platform)
+        self.base_id = self.base_id or found.id
+        return found
+
+    def _base(self, name: str, pull: bool, emit: Emit, platform: str) -> BaseImage:
         wanted = parse_platform(platform) if platform else self._settings.platform
         if not pull:
             try:

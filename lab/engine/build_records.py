@@ -32,15 +32,18 @@ CREATE TABLE IF NOT EXISTS builds (
     decisions TEXT NOT NULL
 );
 """
-_KEPT = 200
+KEPT = 200
 """How many builds are remembered."""
+
+UNFINISHED = "not finished"
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRecord:
     """One build.  `image`, `base` and `dockerfile` are empty where it did not come to them.
 
-    Times are nanoseconds since the epoch; `error` is empty for a build that succeeded.
+    Times are nanoseconds since the epoch; `error` is empty for a build that succeeded.  One that
+    goes on, or that the engine's end cut short, has no end (0) and says so as its error.
     """
 
     number: int
@@ -83,9 +86,20 @@ class BuildRecords:
         """Forget an image that is gone."""
         self._database.execute("DELETE FROM build_steps WHERE image = ?", (str(image),))
 
-    def add_build(
+    def begin_build(self, started_ns: int) -> int:
+        """Remember that a build has begun, and return its number; the oldest are forgotten."""
+        with self._database.transaction():
+            number = self._database.execute(
+                "INSERT INTO builds (started_ns, ended_ns, image, base, dockerfile, tags, error,"
+                " decisions) VALUES (?, 0, '', '', '', '[]', ?, '[]')",
+                (started_ns, UNFINISHED),
+            )
+            self._database.execute("DELETE FROM builds WHERE number <= ?", (number - KEPT,))
+        return number
+
+    def end_build(
         self,
-        started_ns: int,
+        number: int,
         ended_ns: int,
         decisions: Sequence[Decision],
         image: str = "",
@@ -94,28 +108,25 @@ class BuildRecords:
         tags: Sequence[str] = (),
         error: str = "",
     ) -> None:
-        """Remember a build; the oldest ones are forgotten."""
-        stored = [asdict(decision) for decision in decisions]
-        with self._database.transaction():
-            number = self._database.execute(
-                "INSERT INTO builds (started_ns, ended_ns, image, base, dockerfile, tags, error,"
-                " decisions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    started_ns,
-                    ended_ns,
-                    image,
-                    base,
-                    dockerfile,
-                    json.dumps(list(tags)),
-                    error,
-                    json.dumps(stored),
-                ),
-            )
-            self._database.execute("DELETE FROM builds WHERE number <= ?", (number - _KEPT,))
+        """Remember what a build has come to."""
+        self._database.execute(
+            "UPDATE builds SET ended_ns = ?, image = ?, base = ?, dockerfile = ?, tags = ?,"
+            " error = ?, decisions = ? WHERE number = ?",
+            (
+                ended_ns,
+                image,
+                base,
+                dockerfile,
+                json.dumps(list(tags)),
+                error,
+                json.dumps([asdict(decision) for decision in decisions]),
+                number,
+            ),
+        )
 
-    def builds(self) -> list[BuildRecord]:
-        """Return the builds, the latest first."""
-        rows = self._database.query("SELECT * FROM builds ORDER BY number DESC")
+    def builds(self, limit: int = KEPT) -> list[BuildRecord]:
+        """Return the latest builds, the latest first."""
+        rows = self._database.query("SELECT * FROM builds ORDER BY number DESC LIMIT ?", (limit,))
         return [
             BuildRecord(
                 number=row["number"],

@@ -17,6 +17,7 @@ from lab.build.stream import Emit, Progress
 from lab.database import Database
 from lab.engine.build_backend import BuildBackend, BuildParts, StepSettings
 from lab.engine.build_records import BuildRecord, BuildRecords
+from lab.engine.build_steps import BuildSteps
 from lab.engine.containers import Containers
 from lab.engine.image_events import log_image
 from lab.engine.image_names import ImageNames
@@ -63,6 +64,7 @@ class Builds:
     ) -> None:
         """`scratch` is a folder for uploaded contexts; it is made if it does not exist."""
         self._records = BuildRecords(database)
+        self.steps = BuildSteps(self._records)
         self._parts = BuildParts(
             store=store,
             blobs=blobs,
@@ -107,17 +109,22 @@ class Builds:
         stop: threading.Event,
     ) -> Built:
         decisions: list[Decision] = []
-        started = time.time_ns()
+        number = self._records.begin_build(time.time_ns())
         backend = BuildBackend(self._parts, request.settings, loop, stop.is_set)
-        world = World(backend, Progress(emit), self._parts.ids, stop.is_set, decisions.append)
+
+        def decided(decision: Decision) -> None:
+            self.steps.decide(number, decision, decisions, lambda: backend.base_id)
+
+        world = World(backend, Progress(emit), self._parts.ids, stop.is_set, decided)
         try:
             built = build(context, self._scratch / new_id(), request.options, world)
         except Exception as error:
             text = getattr(error, "message", str(error))
-            self._records.add_build(started, time.time_ns(), decisions, error=text)
+            base = backend.base_id
+            self._records.end_build(number, time.time_ns(), decisions, base=base, error=text)
             raise
-        self._records.add_build(
-            started,
+        self._records.end_build(
+            number,
             time.time_ns(),
             decisions,
             image=built.image,
@@ -125,10 +132,10 @@ class Builds:
             dockerfile=str(built.dockerfile),
             tags=built.tags,
         )
-        self._log(built)
+        self._log(built, number, decisions)
         return built
 
-    def _log(self, built: Built) -> None:
+    def _log(self, built: Built, number: int, decisions: list[Decision]) -> None:
         tags = [Reference.parse(tag).familiar() for tag in built.tags]
         labels = self._parts.store.get(Digest.parse(built.image)).config.config.labels
         log_image(
@@ -141,4 +148,7 @@ class Builds:
             base=built.base,
             dockerfile=str(built.dockerfile),
             tags=",".join(tags),
+            number=str(number),
+            steps=str(len(decisions)),
+            cached=str(sum(decision.hit for decision in decisions)),
         )

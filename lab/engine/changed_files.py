@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.image.changes import Change, ChangeKind, changes
 from lab.image.explore import OPAQUE, WHITEOUT, layer_entries
+from lab.image.tar import display
 from lab.kernel import trees
+
+_MARKED = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +76,42 @@ def changed_files(
     return LayerFiles(tuple(shown), len(found), size)
 
 
-def fingerprint(upper: Path) -> bytes:
-    """Return a value that differs as soon as anything below `upper` was changed.
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How a layer stands: `digest` differs as soon as anything below it was changed.
 
-    Every change, also of a file's content alone, moves an inode's change time (inode(7)).
+    `times` tell two such states apart path by path; None where there are too many paths.
+    """
+
+    digest: bytes
+    times: Mapping[str, int] | None
+
+    def differences(self, earlier: Marks) -> list[str] | None:
+        """Return the paths that are new, gone, or written since `earlier`; None if unknown."""
+        if self.times is None or earlier.times is None:
+            return None
+        both = self.times.items() ^ earlier.times.items()
+        return sorted({path for path, _ in both})
+
+
+def fingerprint(upper: Path) -> Marks:
+    """Return how the layer `upper` stands now.
+
+    Every change, also of a file's content alone, moves an inode's change time (inode(7)).  That
+    of a directory, which moves when something in it does, is no difference of its own.
     """
     running = hashlib.blake2b(digest_size=16)
+    times: dict[str, int] = {}
+    count = 0
     with trees.opened(upper) as root:
         for node in trees.walk(root):
             status = node.stat
             running.update(b"%s\0%d %d;" % (node.path, status.st_ino, status.st_ctime_ns))
-    return running.digest()
+            count += 1
+            if count <= _MARKED:
+                time = 0 if node.is_directory else status.st_ctime_ns
+                times["/" + display(node.path)] = time
+    return Marks(running.digest(), times if count <= _MARKED else None)
 
 
 def _vanished(change: Change) -> ChangedFile:

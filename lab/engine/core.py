@@ -223,6 +223,7 @@ class Engine:
             NamespaceView(self.config.namespaces, inside, self.containers),
             ProcessView(self.cgroups.processes, self.link.host_pids, self.ids),
             Samples(self.cgroups, self.config.cgroups, self.containers),
+            self.builds.steps,
         )
 
     async def start(self) -> None:

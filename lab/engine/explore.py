@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from lab.engine.changed_files import LayerFiles, changed_files, fingerprint
+from lab.engine.changed_files import LayerFiles, Marks, changed_files, fingerprint
 from lab.engine.containers import Container, Containers
+from lab.engine.layer_content import ContentChange, content_change
 from lab.engine.layers import chain_ids
 from lab.errors import InvalidParameter, NotFound
 from lab.ids import short_id
@@ -66,12 +67,18 @@ class ImageLayers:
 
 @dataclass(frozen=True, slots=True)
 class WritableLayer:
-    """What a container has changed; `chain_id` names the layers below, empty for none."""
+    """What a container has changed; `chain_id` names the layers below, empty for none.
+
+    `written` are the paths that are not as in the state that was yielded before; None where that
+    is not known.
+    """
 
     id: str
     image: str
     chain_id: str
     files: LayerFiles
+    marks: Marks
+    written: tuple[str, ...] | None = None
 
 
 class Explorer:
@@ -107,6 +114,16 @@ class Explorer:
         container = self._containers.get(text)
         return await self._look(container, self._watch(container))
 
+    async def content(self, chain: str, path: str) -> ContentChange:
+        """Return a file before and after a layer; NotFound, InvalidParameter."""
+        key = str(Digest.parse(chain))
+        return await self._in_thread(lambda: self._content(key, path, f"No such layer: {key}"))
+
+    async def own_content(self, text: str, path: str) -> ContentChange:
+        """Return a file before and after what a container has changed; as `content`."""
+        key = self._containers.get(text).id
+        return await self._in_thread(lambda: self._content(key, path, f"No such container: {key}"))
+
     async def diff(self, text: str) -> list[Change]:
         """Return all that a container has changed, as `docker diff` lists it; NotFound."""
         key = self._containers.get(text).id
@@ -133,7 +150,7 @@ class Explorer:
                 if seen is None:
                     raise
                 return
-            yield None if state is seen else state
+            yield None if state is seen else _since(seen, state)
             seen = state
             if await self._closed_within(max(_PAUSE, watch.cost * _REST)):
                 return
@@ -194,6 +211,13 @@ class Explorer:
         except (NotFound, FileNotFoundError):
             raise NotFound(f"No such layer: {key}") from None
 
+    def _content(self, key: str, path: str, absent: str) -> ContentChange:
+        try:
+            layers = self._snapshots.upper(key), self._snapshots.lowers(key)
+        except (NotFound, FileNotFoundError):
+            raise NotFound(absent) from None
+        return content_change(*layers, path)
+
     # --- containers
 
     def _watch(self, container: Container) -> _Watch:
@@ -219,15 +243,14 @@ class Explorer:
         try:
             upper = self._snapshots.upper(container_id)
             mark = fingerprint(upper)
-            if watch.state is not None and mark == watch.mark:
+            if watch.state is not None and mark.digest == watch.state.marks.digest:
                 return
             lowers = self._snapshots.lowers(container_id)
             parent = self._snapshots.stat(container_id).parent or ""
             files = changed_files(upper, lowers, _WRITTEN_LISTED)
         except (NotFound, FileNotFoundError):
             raise NotFound(f"No such container: {container_id}") from None
-        watch.state = WritableLayer(container_id, image, _image_layer(parent), files)
-        watch.mark = mark
+        watch.state = WritableLayer(container_id, image, _image_layer(parent), files, mark)
 
     async def _closed_within(self, seconds: float) -> bool:
         try:
@@ -246,9 +269,16 @@ class _Watch:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.state: WritableLayer | None = None
-        self.mark = b""
         self.looked_at = 0.0
         self.cost = 0.0
+
+
+def _since(seen: WritableLayer | None, state: WritableLayer) -> WritableLayer:
+    """Return `state` with what was written since the one that was `seen`."""
+    if seen is None:
+        return state
+    told = state.marks.differences(seen.marks)
+    return state if told is None else replace(state, written=tuple(told))
 
 
 def _whole_history(image: Image) -> list[History]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.engine.build_steps import BuildSteps
 from lab.engine.namespaces import NamespaceView
 from lab.engine.processes import ProcessView
 from lab.engine.samples import Samples
@@ -18,8 +19,10 @@ class Extension:
     namespaces: NamespaceView
     processes: ProcessView
     samples: Samples
+    builds: BuildSteps
 
     def close(self) -> None:
         """End all answers that have no end of their own."""
         self.trace.close()
         self.samples.close()
+        self.builds.close()

@@ -33,14 +33,21 @@ class ImageNames:
         Raises InvalidParameter for names that Docker refuses.
         """
         ref = ref.tagged()
-        self._store.tag(ref, image.id)
-        self._database.execute(
-            "INSERT INTO image_tag_times (image, at_ns) VALUES (?, ?)"
-            " ON CONFLICT (image) DO UPDATE SET at_ns = excluded.at_ns",
-            (str(image.id), time.time_ns()),
-        )
+        members = self._digest(image) | name_members(ref) | {"image": str(image.id)}
         labels = image.config.config.labels
-        log_image(self._journal, "tag", str(image.id), ref.familiar(), labels, **name_members(ref))
+        with self._journal.together():
+            self._store.tag(ref, image.id)
+            self._database.execute(
+                "INSERT INTO image_tag_times (image, at_ns) VALUES (?, ?)"
+                " ON CONFLICT (image) DO UPDATE SET at_ns = excluded.at_ns",
+                (str(image.id), time.time_ns()),
+            )
+            log_image(self._journal, "tag", str(image.id), ref.familiar(), labels, **members)
+
+    def _digest(self, image: Image) -> dict[str, str]:
+        """Return the digest under which a registry has the image, if any is known to."""
+        known = [str(name.digest) for name in self._store.digests_of(image.id) if name.digest]
+        return {"digest": known[0]} if known else {}
 
     def last_tagged(self, image: Image) -> float | None:
         """Return when an image was last given a name here, in seconds since the epoch."""

@@ -196,3 +196,38 @@ def test_refusals(extension: Extension, path: str, status: int, message: str) ->
 def test_version(extension: Extension) -> None:
     """Does the extension say which one it is?"""
     assert extension.get("version")["Extension"] == "1"
+
+
+def test_content_for_a_difference(extension: Extension, sleeping: Container) -> None:
+    """Can a file be seen before and after, in a container and in an image's layer?"""
+    sleeping.exec_run(["sh", "-c", "echo hello > /new; echo other > /etc/issue; rm /etc/motd"])
+    told = extension.get(f"containers/{sleeping.id}/content?path=/etc/issue")
+    assert told["Before"]["Text"].startswith("Debian")
+    assert told["After"]["Text"] == "other\n"
+    assert extension.get(f"containers/{sleeping.id}/content?path=/new")["Before"] is None
+    chain = layers_of(extension, "nginx")[1]["ChainId"]
+    account = extension.get(f"layers/{chain}/content?path=/etc/passwd")
+    assert "nginx" in account["After"]["Text"]
+    assert "nginx" not in account["Before"]["Text"]
+    program = extension.get(f"layers/{chain}/content?path=/usr/sbin/nginx")["After"]
+    assert (program["Text"], program["Truncated"]) == (None, True)
+    refused = extension.ask(f"containers/{sleeping.id}/content?path=/bin/sh")
+    assert (refused.status_code, refused.json()["message"]) == (
+        404,
+        "No such file in the layer: /bin/sh",
+    )
+
+
+def test_feed_says_which_paths(states: Iterator[dict[str, Any]], sleeping: Container) -> None:
+    """Does each state say which paths were written since the one before, also if no size changed?"""
+    assert next(states)["Written"] is None
+    sleeping.exec_run(["sh", "-c", "echo one > /one; rm /etc/issue"])
+    assert next(states)["Written"] == [
+        {"Path": "/etc", "Kind": 0},
+        {"Path": "/etc/issue", "Kind": 2},
+        {"Path": "/one", "Kind": 1},
+    ]
+    sleeping.exec_run(["sh", "-c", "echo two > /one"])
+    assert next(states)["Written"] == [{"Path": "/one", "Kind": 1}]
+    sleeping.exec_run(["rm", "/one"])
+    assert next(states)["Written"] == [{"Path": "/one", "Kind": 2}]

@@ -158,6 +158,9 @@ def test_a_finished_build_is_journalled(parts: Parts, builder: Builder) -> None:
         "base": str(base.id),
         "dockerfile": record.dockerfile,
         "tags": "alice/app:1,other:latest",
+        "number": str(record.number),
+        "steps": "1",
+        "cached": "0",
     }
     assert (record.image, record.base, record.error) == (str(image.id), str(base.id), "")
     assert record.started_ns <= record.ended_ns

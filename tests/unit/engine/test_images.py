@@ -160,6 +160,7 @@ def test_a_new_name_is_journalled_and_dated(parts: Parts, images: Images) -> Non
         "who": "me",
         "repository": "docker.io/alice/app",
         "tag": "latest",
+        "image": str(image.id),
     }
     assert images.last_tagged(image) is not None
     with pytest.raises(InvalidParameter):
