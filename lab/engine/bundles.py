@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.engine import commands
+from lab.engine import commands, wayout
 from lab.engine.container_mounts import in_order, runtime_mounts
 from lab.engine.containers import Container
 from lab.engine.filters import SeccompFilters
@@ -15,8 +15,6 @@ from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Process
 from lab.runtime.bundle import BundlePlan, default_hosts, write_bundle
 from lab.snapshot.base import Snapshotter
-
-_RESOLV = Path("/etc/resolv.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +53,10 @@ class Bundles:
         plan = BundlePlan(
             hostname=config["Hostname"],
             domainname=config["Domainname"],
-            hosts=default_hosts(address, config["Hostname"], settings.extra_hosts),
-            resolv_conf=_RESOLV.read_text() if _RESOLV.exists() else "",
+            hosts=default_hosts(
+                address, config["Hostname"], wayout.with_gateway(settings.extra_hosts)
+            ),
+            resolv_conf=wayout.resolv_conf(),
             mounts=in_order((*runtime_mounts(record.mounts, self._volumes), *settings.tmpfs)),
             readonly=settings.readonly,
             masked_paths=settings.masked_paths,

@@ -47,6 +47,7 @@ from lab.engine.trace import Trace
 from lab.engine.transfer import Transfer
 from lab.engine.updates import Updates
 from lab.engine.volumes import Volumes
+from lab.engine.wayout import way_out
 from lab.ids import new_id
 from lab.image.blobs import BlobStore
 from lab.image.store import ImageStore
@@ -126,9 +127,19 @@ class Engine:
             self.trace,
         )
         self.filters = SeccompFilters(self.tasks)
-        bridges = Bridges(Netlink(self.tasks.sockets("netlink")[0]))
+
+        def sandbox_socket(kind: str) -> socket.socket:
+            return self.tasks.sockets(kind)[0]
+
+        self.way_out = way_out(sandbox_socket, self.config.forwards)
+        bridges = Bridges(Netlink(sandbox_socket("netlink")), self.way_out.show)
         outside = self.link if self.config.forwards else None
-        relay = PortRelay(lambda kind: self.tasks.sockets(kind)[0], outside=outside)
+        relay = PortRelay(
+            sandbox_socket,
+            outside=outside,
+            privileged=self.link,
+            local_ports=self.way_out.local_ports,
+        )
         self.networks = Networks(bridges, NetworkTable(self.database), self.journal)
         self.endpoints = Endpoints(self.networks, Publisher(relay))
 
@@ -245,6 +256,7 @@ class Engine:
         """Close everything, when no request is being served any more."""
         await self.execs.settle()
         await asyncio.to_thread(self.endpoints.close)
+        await asyncio.to_thread(self.way_out.close)
         for part in (self.builds, self.transfer, self.registries, self.snapshots, self.volumes):
             await asyncio.to_thread(part.close)
         self.hub.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 from collections.abc import Callable, Sequence
 
@@ -62,15 +64,27 @@ class LauncherLink:
             part = list(pidfds[first : first + _PIDS_AT_ONCE])
             answer: channel.Message | None = None
             with contextlib.suppress(OSError):
-                answer = self._exchange({"op": "host_pids"}, part)
+                answer, _ = self._exchange({"op": "host_pids"}, part)
             numbers = (answer or {}).get("pids") or []
             found += numbers if len(numbers) == len(part) else [0] * len(part)
         return found
 
+    def bind(self, address: str, port: int, protocol: str) -> socket.socket:
+        """Return a socket that the launcher has bound to a port of the host.
+
+        May be called from any thread, and waits for the answer.  Raises OSError if the launcher
+        may not either.
+        """
+        answer, fds = self._exchange(_mapping("bind", address, port, protocol))
+        if fds:
+            return socket.socket(fileno=fds[0])
+        code = (answer or {}).get("errno") or errno.EACCES
+        raise OSError(code, os.strerror(code))
+
     def _ask(self, question: channel.Message) -> str:
         """Return the launcher's refusal, or an empty string."""
         try:
-            answer = self._exchange(question)
+            answer, _ = self._exchange(question)
         except TimeoutError:
             return "the launcher does not answer"
         except OSError:
@@ -79,10 +93,11 @@ class LauncherLink:
 
     def _exchange(
         self, question: channel.Message, fds: Sequence[int] = ()
-    ) -> channel.Message | None:
-        """Return the launcher's answer, None if it is gone; TimeoutError and other OSErrors.
+    ) -> tuple[channel.Message | None, list[int]]:
+        """Return the launcher's answer and the descriptors that came with it; None if it is gone.
 
-        It comes through a channel of its own, so that several threads may ask at once.
+        It comes through a channel of its own, so that several threads may ask at once.  Raises
+        TimeoutError and other OSErrors.
         """
         ours, theirs = channel.pair()
         with ours:
@@ -90,7 +105,7 @@ class LauncherLink:
             with theirs:
                 channel.send(self._connection, question, [theirs.fileno(), *fds])
             received = channel.receive(ours)
-        return received[0] if received else None
+        return received or (None, [])
 
 
 def _mapping(operation: str, address: str, port: int, protocol: str) -> channel.Message:

@@ -205,7 +205,7 @@ class Networks:
         with logged(f"the bridge of the network {network.name}"):
             addresses = str(pool.subnet), str(pool.ip_range), str(pool.gateway)
             self._space.request_pool(*addresses, network.aux)
-            self._bridges.create(network.bridge, pool, network.mtu)
+            self._bridges.create(network.bridge, pool, network.mtu, internal=network.internal)
 
     def _make_predefined(self) -> None:
         pool = self._space.request_pool(DEFAULT_SUBNET, gateway=DEFAULT_GATEWAY)
@@ -227,7 +227,7 @@ class Networks:
 
     def _make(self, network: Network) -> None:
         assert network.pool is not None
-        self._bridges.create(network.bridge, network.pool, network.mtu)
+        self._bridges.create(network.bridge, network.pool, network.mtu, internal=network.internal)
         try:
             with self._journal.together():
                 self._table.save(network)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import __version__
+from lab.engine import wayout
 from lab.engine.machine import own_platform
 from lab.engine.state import Status, now
 from lab.oci.fields import Json
@@ -68,7 +69,7 @@ def info(engine: Engine, host: Host) -> Json:
         "Runtimes": {"lab": {"path": "lab"}},
         "DefaultRuntime": "lab",
         "SecurityOptions": ["name=seccomp,profile=builtin", "name=userns", "name=cgroupns"],
-        "Warnings": _warnings(limits),
+        "Warnings": _warnings(limits) + wayout.warnings(engine.way_out),
     }
 
 

@@ -13,10 +13,12 @@ import struct
 from lab.errors import SyscallError
 from lab.kernel.tap import tap
 
+ROUTE, NETFILTER = 0, 12
+"""What a conversation may be about: interfaces and addresses, or the packet filter."""
+
 CREATE, EXCL = 0x400, 0x200
 """Flags of a request that makes something, which must not be there yet."""
 
-_NETLINK_ROUTE = 0
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
 _ERROR, _DONE = 2, 3
 _REQUEST, _ACK, _DUMP = 1, 4, 0x300
@@ -60,9 +62,9 @@ class Netlink:
     Without `sock` a socket is made in the calling thread's namespace.  One thread at a time.
     """
 
-    def __init__(self, sock: _socket.socket | None = None) -> None:
+    def __init__(self, sock: _socket.socket | None = None, protocol: int = ROUTE) -> None:
         self._socket = sock or _socket.socket(
-            _socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_ROUTE
+            _socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, protocol
         )
         self._sequence = 0
         for option in (_CAP_ACK, _EXT_ACK):
@@ -99,6 +101,33 @@ class Netlink:
         if failure:
             raise failure
 
+    def batch(self, begin: Message, end: Message, *messages: Message) -> None:
+        """Send messages that the kernel performs all together or, if it refuses one, not at all.
+
+        `begin` and `end` are the marks round them, which are answered only if they are refused.
+        Raises SyscallError for what was refused.  Source: linux/netfilter/nfnetlink.h.
+        """
+        first = self._sequence + 1
+        self._sequence += len(messages) + 2
+        numbered = dict(enumerate((begin, *messages, end), first))
+        marks = (first, self._sequence)
+        self._write(
+            [
+                each.encode(number, _REQUEST | (0 if number in marks else _ACK))
+                for number, each in numbered.items()
+            ],
+            messages,
+        )
+        waiting = set(numbered) - set(marks)
+        while waiting:
+            for type, flags, sequence, payload in self._receive():
+                if type != _ERROR or sequence not in numbered:
+                    continue
+                waiting.discard(sequence)
+                error = _refusal(numbered[sequence], flags, payload)
+                if error:
+                    raise error
+
     def query(self, message: Message, dump: bool = False) -> list[bytes]:
         """Return the bodies of the kernel's answers to a question.
 
@@ -116,6 +145,10 @@ class Netlink:
         first = self._sequence + 1
         self._sequence += len(messages)
         data = [message.encode(first + index, flags) for index, message in enumerate(messages)]
+        self._write(data, messages)
+        return first
+
+    def _write(self, data: list[bytes], messages: tuple[Message, ...]) -> None:
         try:
             sent = self._socket.send(b"".join(data))
             if tap.listener is not None:
@@ -123,7 +156,6 @@ class Netlink:
         except OSError as error:
             names = _names(messages)
             raise SyscallError(error.errno or errno.EIO, f"netlink: {names}") from error
-        return first
 
     def _receive(self) -> list[tuple[int, int, int, bytes]]:
         """Return (type, flags, sequence, payload) of each message of the next datagram."""

@@ -26,7 +26,7 @@ _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _INET6_ADDR_GEN_MODE, _GEN_MODE_NONE = 8, 1
 _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_RTA_GATEWAY = 5
+_RTA_OIF, _RTA_GATEWAY = 4, 5
 _TABLE_MAIN, _PROTO_BOOT, _SCOPE_UNIVERSE, _UNICAST = 254, 3, 0, 1
 
 
@@ -125,6 +125,14 @@ def add_default_route(gateway: str) -> Message:
     route = (family, 0, 0, 0, _TABLE_MAIN, _PROTO_BOOT, _SCOPE_UNIVERSE, _UNICAST, 0)
     body = struct.pack("=BBBBBBBBI", *route) + attribute(_RTA_GATEWAY, packed)
     return Message(f"add default route by {gateway}", RTM_NEWROUTE, body, CREATE | EXCL)
+
+
+def add_default_device(index: int) -> Message:
+    """Send IPv4 packets that no other route takes to a link, with no next hop."""
+    scope_link = 253
+    route = (_socket.AF_INET, 0, 0, 0, _TABLE_MAIN, _PROTO_BOOT, scope_link, _UNICAST, 0)
+    body = struct.pack("=BBBBBBBBI", *route) + _number(_RTA_OIF, index)
+    return Message(f"add default route by link {index}", RTM_NEWROUTE, body, CREATE | EXCL)
 
 
 def _link(index: int, up: bool = False) -> bytes:

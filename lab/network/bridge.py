@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 
 from lab.errors import SyscallError
 from lab.kernel import links, rtnetlink
 from lab.kernel.netlink import Netlink
 from lab.network.ipam import Pool, mac_of
+from lab.network.rules import Segment
 
 DEFAULT_BRIDGE = "docker0"
 DEFAULT_MTU = 1500
@@ -21,24 +23,35 @@ def bridge_name(network_id: str) -> str:
 class Bridges:
     """Makes and deletes bridges through `netlink`, whose socket belongs to the sandbox's namespace.
 
-    Safe to use from several threads.
+    `show` is told of all of them whenever that changes: for the way out.  Safe to use from
+    several threads.
     """
 
-    def __init__(self, netlink: Netlink) -> None:
+    def __init__(
+        self, netlink: Netlink, show: Callable[[Sequence[Segment]], None] = lambda _: None
+    ) -> None:
         self._netlink = netlink
+        self._show = show
+        self._segments: dict[str, Segment] = {}
         self._lock = threading.Lock()
 
-    def create(self, name: str, pool: Pool, mtu: int = DEFAULT_MTU) -> None:
+    def create(
+        self, name: str, pool: Pool, mtu: int = DEFAULT_MTU, *, internal: bool = False
+    ) -> None:
         """Make a bridge, up, that has the pool's gateway as its address.
 
-        Raises SyscallError, and then leaves no bridge behind; EEXIST if there is one already.
+        From an `internal` one nothing goes out.  Raises SyscallError, and then leaves no bridge
+        behind; EEXIST if there is one already.
         """
         mac = bytes.fromhex(mac_of(pool.gateway).replace(":", ""))
         with self._lock:
             self._netlink.transact(rtnetlink.create_bridge(name, mac, mtu))
+            self._segments[name] = Segment(name, pool.subnet, pool.gateway, internal)
             try:
                 self._equip(name, pool)
+                self._tell()
             except SyscallError:
+                del self._segments[name]
                 self._netlink.transact(rtnetlink.delete_link(name))
                 raise
 
@@ -46,11 +59,16 @@ class Bridges:
         """Delete a bridge; raises SyscallError, ENODEV if there is none."""
         with self._lock:
             self._netlink.transact(rtnetlink.delete_link(name))
+            self._segments.pop(name, None)
+            self._tell()
 
     def links(self) -> list[links.Link]:
         """Return every interface on the sandbox's side: the bridges, and the containers' ends."""
         with self._lock:
             return links.links(self._netlink)
+
+    def _tell(self) -> None:
+        self._show(tuple(self._segments.values()))
 
     def _equip(self, name: str, pool: Pool) -> None:
         index = rtnetlink.link_index(self._netlink, name)

@@ -18,6 +18,8 @@ ANY4, ANY6 = "0.0.0.0", "::"
 _RANGE_FILE = "/proc/sys/net/ipv4/ip_local_port_range"
 _DEFAULT_RANGE = (49153, 65535)
 _PRIVILEGED = 1024
+_BACKLOG = 1 << 16
+"""Waiting connections; the kernel caps it at net.core.somaxconn."""
 _IN_USE = os.strerror(errno.EADDRINUSE).lower()
 _FORBIDDEN = os.strerror(errno.EACCES).lower()
 
@@ -32,39 +34,52 @@ class Outside(Protocol):
     def unpublish(self, address: str, port: int, protocol: str) -> str: ...
 
 
+class Privileged(Protocol):
+    """Binds ports that this process may not: those below 1024."""
+
+    def bind(self, address: str, port: int, protocol: str) -> socket.socket:
+        """Return a socket that is bound; OSError if that one may not either."""
+
+
 class HostPorts:
-    """Binds listening sockets and remembers them until they are released.  Thread-safe.
+    """Binds sockets, listening ones for TCP, and remembers them until they are released.
+
+    Thread-safe.
 
     `ephemeral` is the first and last port of those that are chosen when none is asked for; by
     default the kernel's own range for that.
 
     With `outside`, the addresses are those of the machine around this one.  IPv4 connections to
     them arrive here at another address than they were made to, so all of them are listened to;
-    IPv6 ports are published here alone.
+    IPv6 ports are published here alone.  `privileged` is asked for ports that are refused here.
     """
 
     def __init__(
-        self, ephemeral: tuple[int, int] | None = None, outside: Outside | None = None
+        self,
+        ephemeral: tuple[int, int] | None = None,
+        outside: Outside | None = None,
+        privileged: Privileged | None = None,
     ) -> None:
         self._ephemeral = ephemeral or _kernel_range()
         self._outside = outside
-        self._taken: set[tuple[str, int]] = set()
-        self._latest: dict[tuple[int, int], int] = {}
+        self._privileged = privileged
+        self._taken: set[tuple[str, int, str]] = set()
+        self._latest: dict[tuple[int, int, str], int] = {}
         self._lock = threading.Lock()
 
     def bind(
-        self, addresses: Sequence[str], first: int, last: int
+        self, addresses: Sequence[str], first: int, last: int, protocol: str = "tcp"
     ) -> tuple[int, list[socket.socket]]:
-        """Listen at one port from `first` to `last` on all of `addresses`; `first` 0: any port.
+        """Bind one port from `first` to `last` on all of `addresses`; `first` 0: any port.
 
         Ports that were not used for the longest time come first.  Returns the port, and a
-        listening socket for each address.  Raises NetworkError, and then nothing is bound.
+        socket for each address.  Raises NetworkError, and then nothing is bound.
         """
         first, last = (first, max(first, last)) if first else self._ephemeral
         refusal = NetworkError("all ports are allocated")
         with self._lock:
-            for port in self._candidates(first, last):
-                holder = self._holder(addresses, port)
+            for port in self._candidates(first, last, protocol):
+                holder = self._holder(addresses, port, protocol)
                 if holder:
                     if first == last:
                         refusal = NetworkError(
@@ -72,29 +87,29 @@ class HostPorts:
                         )
                     continue
                 try:
-                    sockets = self._listen_all(addresses, port)
+                    sockets = self._bind_all(addresses, port, protocol)
                 except _Taken as error:
                     refusal = error
                     continue
-                self._taken.update((address, port) for address in addresses)
-                self._latest[first, last] = port
+                self._taken.update((address, port, protocol) for address in addresses)
+                self._latest[first, last, protocol] = port
                 return port, sockets
         raise refusal
 
-    def release(self, address: str, port: int) -> None:
+    def release(self, address: str, port: int, protocol: str = "tcp") -> None:
         """Let a port be given out again; its socket is the caller's to close, before this."""
         with self._lock:
-            self._unpublish([address], port)
-            self._taken.discard((address, port))
+            self._unpublish([address], port, protocol)
+            self._taken.discard((address, port, protocol))
 
-    def _candidates(self, first: int, last: int) -> Iterator[int]:
-        start = self._latest.get((first, last), last) + 1
+    def _candidates(self, first: int, last: int, protocol: str) -> Iterator[int]:
+        start = self._latest.get((first, last, protocol), last) + 1
         yield from range(start, last + 1)
         yield from range(first, min(start, last + 1))
 
-    def _holder(self, addresses: Sequence[str], port: int) -> str | None:
+    def _holder(self, addresses: Sequence[str], port: int, protocol: str) -> str | None:
         """Return the address whose mapping by us stands in the way of `port`, if any."""
-        held = sorted(address for address, number in self._taken if number == port)
+        held = sorted(each[0] for each in self._taken if each[1:] == (port, protocol))
         for wanted in addresses:
             wild = ANY6 if ":" in wanted else ANY4
             for holder in held:
@@ -103,40 +118,60 @@ class HostPorts:
                     return holder
         return None
 
-    def _listen_all(self, addresses: Sequence[str], port: int) -> list[socket.socket]:
-        """Return a listening socket for each address; all of them, and published, or none."""
+    def _bind_all(self, addresses: Sequence[str], port: int, protocol: str) -> list[socket.socket]:
+        """Return a socket for each address; all of them, and published, or none."""
         sockets: list[socket.socket] = []
         try:
             for address in addresses:
                 arrives_elsewhere = self._outside is not None and _is_ipv4(address)
-                sockets.append(_listen(ANY4 if arrives_elsewhere else address, port))
-            self._publish(addresses, port)
+                here = ANY4 if arrives_elsewhere else address
+                sockets.append(_listen(here, port, protocol, self._privileged))
+            self._publish(addresses, port, protocol)
         except NetworkError:
             for sock in sockets:
                 sock.close()
             raise
         return sockets
 
-    def _publish(self, addresses: Sequence[str], port: int) -> None:
+    def _publish(self, addresses: Sequence[str], port: int, protocol: str) -> None:
         """Publish a port that is bound here outside as well: at all addresses or none."""
         if self._outside is None:
             return
         done: list[str] = []
         for address in filter(_is_ipv4, addresses):
-            refusal = self._outside.publish(address, port, "tcp")
+            refusal = self._outside.publish(address, port, protocol)
             if refusal:
-                self._unpublish(done, port)
-                raise _refusal(address, port, "bind", refusal)
+                self._unpublish(done, port, protocol)
+                raise _refusal(address, port, protocol, refusal)
             done.append(address)
 
-    def _unpublish(self, addresses: Sequence[str], port: int) -> None:
+    def _unpublish(self, addresses: Sequence[str], port: int, protocol: str) -> None:
         if self._outside is not None:
             for address in filter(_is_ipv4, addresses):
-                self._outside.unpublish(address, port, "tcp")
+                self._outside.unpublish(address, port, protocol)
 
 
 class _Taken(NetworkError):
     """Another program has the port."""
+
+
+def bind_host(address: str, port: int, protocol: str) -> socket.socket:
+    """Return a socket that is bound, and listens if it is one of TCP.  Raises OSError."""
+    is_ipv6 = ":" in address
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
+    try:
+        if protocol == "tcp":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_ipv6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        if protocol == "tcp":
+            sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def ipv6_usable() -> bool:
@@ -149,23 +184,19 @@ def ipv6_usable() -> bool:
     return True
 
 
-def _listen(address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+def _listen(address: str, port: int, protocol: str, privileged: Privileged | None) -> socket.socket:
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        return bind_host(address, port, protocol)
     except OSError as error:
-        raise _refusal(address, port, "socket", _reason(error)) from error
+        if error.errno not in (errno.EACCES, errno.EPERM) or privileged is None:
+            raise _refusal(address, port, protocol, _reason(error)) from error
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((address, port))
-        # the kernel caps it at net.core.somaxconn
-        sock.listen(1 << 16)
+        sock = privileged.bind(address, port, protocol)
+        if protocol == "tcp":
+            sock.listen(_BACKLOG)
+        return sock
     except OSError as error:
-        sock.close()
-        raise _refusal(address, port, "bind", _reason(error)) from error
-    return sock
+        raise _refusal(address, port, protocol, _reason(error)) from error
 
 
 def _is_ipv4(address: str) -> bool:
@@ -176,19 +207,28 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno or errno.EIO)
 
 
-def _refusal(address: str, port: int, step: str, reason: str) -> NetworkError:
-    where = f"listen tcp6 [{address}]" if ":" in address else f"listen tcp4 {address}"
+def _refusal(address: str, port: int, protocol: str, reason: str) -> NetworkError:
+    shown, family = (f"[{address}]", 6) if ":" in address else (address, 4)
     reason = f"{reason[:1].lower()}{reason[1:]}"
-    text = f"{where}:{port}: {step}: {reason}"
+    text = f"listen {protocol}{family} {shown}:{port}: bind: {reason}"
     if reason == _IN_USE:
         return _Taken(f"Error starting userland proxy: {text}")
     if reason == _FORBIDDEN and port < _PRIVILEGED:
         return NetworkError(
-            f"Error starting userland proxy: cannot expose privileged port {port}, "
-            f"choose a larger port number (>= {_PRIVILEGED}): {text}",
-            hint=f"the lab publishes ports from {_PRIVILEGED} up: try -p {8000 + port}:...",
+            f"Error starting userland proxy: cannot expose privileged port {port}, you can "
+            f"add 'net.ipv4.ip_unprivileged_port_start={port}' to /etc/sysctl.conf (currently "
+            f"{_first_free_port()}), or choose a larger port number (>= {_PRIVILEGED}): {text}",
+            hint=f"try -p {8000 + port}:...",
         )
     return NetworkError(f"Error starting userland proxy: {text}")
+
+
+def _first_free_port() -> int:
+    try:
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return _PRIVILEGED
 
 
 def _kernel_range() -> tuple[int, int]:

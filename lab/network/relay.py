@@ -47,6 +47,15 @@ class Listener:
         self.target = target
         self.connections: set[Connection] = set()
 
+    def dial(self, client: socket.socket, sandbox_socket: SocketFactory) -> socket.socket:
+        """Return a socket that is being connected, or is, to where this client's bytes go.
+
+        Raises OSError if it cannot be reached, anything else if there is no socket to be had.
+        """
+        upstream = sandbox_socket("tcp")
+        begin(upstream, self.target)
+        return upstream
+
 
 class Relay:
     """Runs until `close`.  Its methods may be called from any thread but its own."""
@@ -207,19 +216,14 @@ class Relay:
     def _open(self, client: socket.socket, listener: Listener) -> None:
         client.setblocking(False)
         try:
-            upstream = self._sandbox_socket("tcp")
+            upstream = listener.dial(client, self._sandbox_socket)
         except Exception as error:
-            _log.warning("no socket towards the containers: %s", error)
+            if not isinstance(error, OSError) or error.errno in EXHAUSTED:
+                _log.warning("no socket to serve a connection with: %s", error)
             hang_up(client, reset=True)
             return
-        connection = Connection(client, upstream)
         try:
-            upstream.setblocking(False)
-            tune(upstream)
-            code = upstream.connect_ex(listener.target)
-            if code not in (0, errno.EINPROGRESS):
-                raise OSError(code, os.strerror(code))
-            self._watch(connection, listener)
+            self._watch(Connection(client, upstream), listener)
         except OSError:
             hang_up(client, reset=True)
             hang_up(upstream, reset=True)
@@ -256,6 +260,19 @@ class Relay:
     def _watch_listeners(self, events: int) -> None:
         for fd in self._listeners:
             self._epoll.modify(fd, events)
+
+
+def begin(sock: socket.socket, target: tuple[str, int]) -> None:
+    """Begin to connect a socket, without waiting.  Raises OSError, and then it is closed."""
+    try:
+        sock.setblocking(False)
+        tune(sock)
+        code = sock.connect_ex(target)
+        if code not in (0, errno.EINPROGRESS):
+            raise OSError(code, os.strerror(code))
+    except OSError:
+        hang_up(sock, reset=True)
+        raise
 
 
 def tune(sock: socket.socket) -> None:

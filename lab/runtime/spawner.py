@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.kernel import channel, observed, syscalls
+from lab.kernel import channel, netlink, observed, syscalls
 from lab.kernel.flags import CLONE, MS, PR
 from lab.kernel.program import become
 from lab.kernel.tap import tap
@@ -26,10 +26,14 @@ from lab.runtime import sync
 from lab.runtime.enter import enter
 from lab.runtime.init import Request, guarded_exit, set_up
 
+_ETH_P_IP = 0x0800
 _SOCKET_KINDS = {
     "tcp": (socket.AF_INET, socket.SOCK_STREAM, 0),
     "udp": (socket.AF_INET, socket.SOCK_DGRAM, 0),
-    "netlink": (socket.AF_NETLINK, socket.SOCK_RAW, 0),
+    "netlink": (socket.AF_NETLINK, socket.SOCK_RAW, netlink.ROUTE),
+    "netfilter": (socket.AF_NETLINK, socket.SOCK_RAW, netlink.NETFILTER),
+    "packet": (socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP)),
+    "raw": (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW),
 }
 
 _CALLS, _CALLS_AT_ONCE = 1000, 25

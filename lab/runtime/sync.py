@@ -44,8 +44,8 @@ EXEC = "exec"
 FILTER = "filter"
 """id, key; fd: a file with a compiled seccomp program, kept under that key.  Answered by the same."""
 SOCKETS = "sockets"
-"""id, kind (`tcp`, `netlink`), count: sockets made in the sandbox's network namespace, in the
-answer of the same name."""
+"""id, kind (`tcp`, `udp`, `netlink`, `netfilter`, `packet`, `raw`), count: sockets made in the
+sandbox's network namespace, in the answer of the same name."""
 
 STARTED = "started"
 """id, pid; fd: a pidfd."""

@@ -170,7 +170,7 @@ class Tasks:
             os.close(fd)
 
     def sockets(self, kind: str, count: int = 1) -> list[socket.socket]:
-        """Return new sockets of the sandbox's network namespace: `tcp`, `udp` or `netlink`."""
+        """Return new sockets of the sandbox's network namespace, of a kind of sync.SOCKETS."""
         name = f"sockets-{next(self._counter)}"
         message = {"op": sync.SOCKETS, "id": name, "kind": kind, "count": count}
         _, fds = self._ask(name, message, [])

@@ -41,7 +41,7 @@ def section(tried: Tried, root: Path, docker: str | None) -> Section:
     findings.append(_ids(tried))
     findings += [limit(name, tried.controllers[name]) for name in LIMITED]
     findings += [_overlay(tried.place, root), _network(tried.place)]
-    findings += [ports(_lowest_port()), _internet(tried.hub), seccomp(tried.seccomp)]
+    findings += [own_ports(), _internet(tried.hub), seccomp(tried.seccomp)]
     findings += [
         _binds(tried.place, root),
         _kvm(kvm.refusal()),
@@ -65,6 +65,11 @@ def limit(key: str, controller: Controller) -> Finding:
     if controller.limit.refusal:
         return Finding(key, Grade.LIMITED, seen, Phrase("why.limit_fails", values))
     return Finding(key, Grade.REAL, Phrase("seen.limit", values))
+
+
+def own_ports() -> Finding:
+    """Return from which number on this process can listen at ports."""
+    return ports(_lowest_port())
 
 
 def ports(step: Step) -> Finding:

@@ -32,7 +32,8 @@ def namespaces(tried: Tried, verdict: Verdict, root: Path) -> Section:
     overlay = Phrase("seen.overlay", {"options": "userxattr, volatile"})
     findings.append(Finding("overlay", Grade.REAL, overlay))
     findings.append(_talk(steps.get("talk", Step("not reached"))))
-    findings.append(doctor_place.ports(steps.get("ports", Step("not reached"))))
+    # what the engine may not bind, the launcher binds for it
+    findings.append(doctor_place.own_ports())
     findings.append(_way_out(steps.get("out", Step("not reached")), tried.hub))
     findings.append(doctor_place.seccomp(steps.get("filter", Step("not reached"))))
     findings += [doctor_place.binds(root), _shared_kernel()]
@@ -102,7 +103,8 @@ def _way_out(step: Step, hub: Step) -> Finding:
     engine = None if hub.refusal else Phrase("seen.engine_reached", {"host": host})
     if step.refusal:
         grade = Grade.LIMITED if engine else Grade.ABSENT
-        why, help = Phrase("why.no_way_out"), Phrase("help.no_way_out")
+        why = Phrase("why.no_way_out", {"refusal": step.refusal})
+        help = Phrase("help.no_way_out")
         return Finding("internet", grade, engine, why, help)
     if hub.refusal:
         why = Phrase("why.unreachable", {"host": host, "refusal": hub.refusal})

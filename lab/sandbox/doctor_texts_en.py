@@ -154,7 +154,7 @@ EN: dict[str, str] = {
     "net.ipv4.ip_unprivileged_port_start=80`",
     "why.unreachable": "{host} cannot be reached: {refusal}",
     "help.unreachable": "The lab works without: its own Hub has the official images.",
-    "why.no_way_out": "a container has no route to the outside in this sandbox",
+    "why.no_way_out": "the kernel does not let a sandbox lead connections out: {refusal}",
     "help.no_way_out": "Fetch what a container needs outside of it, and hand it in with `-v` or "
     "`COPY`.",
     "why.no_seccomp": "no filter can be loaded: {refusal}",

@@ -158,7 +158,7 @@ KO: dict[str, str] = {
     "`sysctl net.ipv4.ip_unprivileged_port_start=80`",
     "why.unreachable": "{host}에 연결할 수 없습니다: {refusal}",
     "help.unreachable": "없어도 실습할 수 있습니다. 실습 환경의 Hub에 공식 이미지가 있습니다.",
-    "why.no_way_out": "이 샌드박스에서 컨테이너는 밖으로 나가는 경로가 없습니다",
+    "why.no_way_out": "커널이 샌드박스의 연결을 밖으로 보내지 못하게 합니다: {refusal}",
     "help.no_way_out": "필요한 파일은 밖에서 받아 `-v`나 `COPY`로 컨테이너에 넣으십시오.",
     "why.no_seccomp": "필터를 걸 수 없습니다: {refusal}",
     "help.no_seccomp": "libseccomp2를 설치하십시오.",

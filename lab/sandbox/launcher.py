@@ -1,13 +1,15 @@
 """The process outside of the sandbox: starts it, does for it what only the host may, cleans up.
 
 It stays in the host's namespaces and is single-threaded.  While it lives it serves two channels:
-the spawner's (show a bound folder with the container's ids) and the daemon's (`ready`, and
-whether a folder could be shown so).  When it ends, however it ends, the kernel ends the sandbox.
+the spawner's (show a bound folder with the container's ids) and the daemon's (`ready`, whether a
+folder could be shown so, and ports of the host that the daemon may not bind).  When it ends,
+however it ends, the kernel ends the sandbox.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -191,6 +193,8 @@ class Launcher:
             self._reply(fds[0], self._can_map(message["path"]))
         elif operation == "host_pids":
             self._send(fds[0], {"pids": [procfs.pid_of(fd) for fd in fds[1:]]})
+        elif operation == "bind":
+            self._bind(message, fds[0])
 
     def _reply(self, fd: int, refusal: str) -> None:
         self._send(fd, {"refusal": refusal})
@@ -198,6 +202,18 @@ class Launcher:
     def _send(self, fd: int, answer: channel.Message) -> None:
         with socket.socket(fileno=os.dup(fd)) as sender, contextlib.suppress(OSError):
             channel.send(sender, answer)
+
+    def _bind(self, message: channel.Message, fd: int) -> None:
+        """Bind a port of the host that the daemon may not, and hand the socket over."""
+        with socket.socket(fileno=os.dup(fd)) as sender, contextlib.suppress(OSError):
+            try:
+                bound = _bound(message["address"], message["port"], message["protocol"])
+            except (OSError, TypeError, OverflowError) as error:
+                code = (isinstance(error, OSError) and error.errno) or errno.EINVAL
+                channel.send(sender, {"errno": code})
+                return
+            with bound:
+                channel.send(sender, {"errno": 0}, [bound.fileno()])
 
     def _can_map(self, path: str) -> str:
         try:
@@ -224,6 +240,22 @@ class Launcher:
             else:
                 return ""
         return refusal
+
+
+def _bound(address: str, port: int, protocol: str) -> socket.socket:
+    is_ipv6 = ":" in address
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
+    try:
+        if protocol == "tcp":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_ipv6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+    except (OSError, TypeError, OverflowError):
+        sock.close()
+        raise
+    return sock
 
 
 def _end(sandbox: int) -> None:

@@ -72,11 +72,9 @@ class Trial:
 class Extra:
     """Further steps, for a thorough trial.
 
-    `outside` run in the sandbox while it still has the host's network, `between` when it has left
-    that, `inside` in the container.
+    `between` run in the sandbox when it has left the host's network, `inside` in the container.
     """
 
-    outside: dict[str, Action] = field(default_factory=dict)
     between: dict[str, Action] = field(default_factory=dict)
     inside: dict[str, Action] = field(default_factory=dict)
 
@@ -159,8 +157,6 @@ def _in_sandbox(folder: Path, ids: IdPlan, extra: Extra, report: probe.Report) -
     if not steps.run("proc", lambda: mount_proc("/proc")):
         return
     steps.run("overlay", use_overlay)
-    for name, action in extra.outside.items():
-        steps.run(name, action)
     if not steps.run("network", make_network):
         return
     for name, action in extra.between.items():

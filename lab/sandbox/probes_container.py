@@ -7,9 +7,10 @@ import socket
 import time
 from pathlib import Path
 
-from lab.kernel import procfs
+from lab.kernel import nftables, procfs
+from lab.kernel.netlink import NETFILTER, Netlink
 from lab.sandbox import probes
-from lab.sandbox.probes_place import NAMESPACES, lowest_port, use_seccomp
+from lab.sandbox.probes_place import NAMESPACES, use_seccomp
 
 _TALK_LIMIT, _TALK_PAUSE = 3.0, 0.05
 _PORT = 9
@@ -18,13 +19,12 @@ _PORT = 9
 def try_thoroughly(root: Path) -> probes.Trial:
     """Try a sandbox as `probes.try_sandbox` does, with a closer look.
 
-    Further steps: `ports` (seen: the first port that may be published), `own` (seen: the
-    namespaces that the container has for itself), `talk`, `out`, `filter`.
+    Further steps: `own` (seen: the namespaces that the container has for itself), `talk`, `out`,
+    `filter`.
     """
     outside = {name: procfs.namespace("self", name) for name in NAMESPACES if _exists(name)}
     extra = probes.Extra(
-        outside={"ports": lowest_port},
-        between={"out": _find_route},
+        between={"out": _redirect},
         inside={
             "own": lambda: [
                 name for name, number in outside.items() if procfs.namespace("self", name) != number
@@ -58,7 +58,9 @@ def _talk_to_bridge() -> None:
                     raise
 
 
-def _find_route() -> None:
-    """Look for a route to the outside (to an address for documentation: RFC 5737); sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        trial.connect(("192.0.2.1", _PORT))
+def _redirect() -> None:
+    """Have connections to the outside handed to a listener here, as the way out does."""
+    rule = [*nftables.carries(socket.IPPROTO_TCP), *nftables.redirect(_PORT)]
+    chain = nftables.Chain("trial", "nat", nftables.PREROUTING, nftables.DSTNAT, [rule])
+    with Netlink(protocol=NETFILTER) as netlink:
+        nftables.replace_table(netlink, "trial", [chain])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from lab.errors import LabError, NetworkError, Unavailable, Unsupported
+from lab.errors import NetworkError, Unavailable, Unsupported
 from lab.network.bindings import Port, PortBinding
 from lab.network.hostports import HostPorts, ipv6_usable
 from lab.network.ports import PortRelay, PublishedPort
@@ -215,10 +212,10 @@ def test_unpublishing(relay: PortRelay, server: socket.socket) -> None:
     relay.unpublish(again)
 
 
-def test_udp_is_refused_by_name(relay: PortRelay) -> None:
+def test_sctp_is_refused_by_name(relay: PortRelay) -> None:
     """Is what the relay cannot carry refused by name?"""
-    with pytest.raises(Unsupported, match="publishing udp ports is not supported yet: 53/udp"):
-        relay.publish(PortBinding(Port(53, "udp")), "127.0.0.1", "dns (1)")
+    with pytest.raises(Unsupported, match="does not publish ports of sctp: 53/sctp"):
+        relay.publish(PortBinding(Port(53, "sctp")), "127.0.0.1", "dns (1)")
 
 
 def test_after_closing(server: socket.socket) -> None:
@@ -231,45 +228,3 @@ def test_after_closing(server: socket.socket) -> None:
     assert not listens("127.0.0.1", published[0].host_port)
     with pytest.raises(Unavailable):
         publish(relay, "127.0.0.1", 0)
-
-
-def as_nobody(function: Callable[[], None]) -> str:
-    """Run `function` in a forked process without privileges; return its traceback, if any."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(LIMIT)
-        trace = ""
-        try:
-            if os.getuid() == 0:
-                os.setgroups([])
-                os.setresgid(65534, 65534, 65534)
-                os.setresuid(65534, 65534, 65534)
-            function()
-        except BaseException:
-            trace = traceback.format_exc()
-        os.write(writer, trace.encode())
-        os._exit(0)
-    os.close(writer)
-    with open(reader) as file:
-        trace = file.read()
-    os.waitpid(pid, 0)
-    return trace
-
-
-def test_a_privileged_port() -> None:
-    """Is a port below 1024 refused with what to do instead, and nothing kept?"""
-
-    def attempt() -> None:
-        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
-            if int(file.read()) <= 80:
-                return
-        with pytest.raises(LabError) as caught:
-            HostPorts().bind(["127.0.0.1"], 80, 80)
-        assert caught.value.message == (
-            "Error starting userland proxy: cannot expose privileged port 80, choose a larger "
-            "port number (>= 1024): listen tcp4 127.0.0.1:80: bind: permission denied"
-        )
-        assert "-p 8080:" in caught.value.hint
-
-    assert as_nobody(attempt) == ""

@@ -52,8 +52,7 @@ def test_a_container_is_looked_at_from_inside(tmp_path: Path) -> None:
     assert trial.steps["own"].seen == ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"]
     assert trial.refusal("talk") == ""
     assert trial.refusal("filter") == ""
-    assert "unreachable" in trial.refusal("out")
-    assert trial.steps["ports"].seen >= 1
+    assert trial.refusal("out") == ""
 
 
 def test_refused_namespaces_come_before_all(
