@@ -6,12 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from lab.errors import Unavailable, Unsupported
-
-_NOT_A_SWARM = (
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
-    "to connect this node to swarm and try again."
-)
+from lab.errors import Unsupported
 
 _ABSENT = [
     ("HEAD", "/containers/{id}/archive", "cp"),
@@ -19,11 +14,7 @@ _ABSENT = [
     ("PUT", "/containers/{id}/archive", "cp"),
     ("POST", "/containers/prune", "container prune"),
     ("GET", "/system/df", "system df"),
-    ("GET", "/plugins", "plugin"),
-    ("POST", "/swarm/init", "swarm"),
-    ("POST", "/swarm/join", "swarm"),
 ]
-_SWARM = ("/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs")
 
 
 def _refuse(command: str) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -33,11 +24,6 @@ def _refuse(command: str) -> Callable[[web.Request], Awaitable[web.Response]]:
     return refuse
 
 
-async def _no_swarm(request: web.Request) -> web.Response:
-    raise Unavailable(_NOT_A_SWARM)
-
-
 ROUTES = [
     *((method, path, _refuse(command)) for method, path, command in _ABSENT),
-    *(("GET", path, _no_swarm) for path in _SWARM),
 ]

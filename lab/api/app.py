@@ -9,10 +9,12 @@ from aiohttp import web
 from lab.api import (
     absent,
     accounts,
+    archives,
     attach,
     builds,
     commits,
     containers,
+    elsewhere,
     errors,
     execs,
     images,
@@ -38,11 +40,13 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     execs.ROUTES,
     running.ROUTES,
     commits.ROUTES,
+    archives.ROUTES,
     images.ROUTES,
     builds.ROUTES,
     networks.ROUTES,
     volumes.ROUTES,
     absent.ROUTES,
+    elsewhere.ROUTES,
 )
 
 EXTENSION: Sequence[Route] = (

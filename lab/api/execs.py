@@ -35,7 +35,8 @@ async def start(request: web.Request) -> web.StreamResponse:
     if wanted.started:
         raise Conflict(f"exec command {wanted.id} has already run")
     if not fields.boolean(body, "Detach"):
-        return await _start_attached(request, wanted, console_size)
+        terminal = fields.boolean(body, "Tty")
+        return await _start_attached(request, wanted, console_size, terminal)
     try:
         await execs.start(wanted, console_size)
     except Exception as error:
@@ -45,13 +46,15 @@ async def start(request: web.Request) -> web.StreamResponse:
 
 
 async def _start_attached(
-    request: web.Request, wanted: Exec, console_size: tuple[int, int]
+    request: web.Request, wanted: Exec, console_size: tuple[int, int], terminal: bool
 ) -> web.StreamResponse:
+    """Give the connection to the exec; frames are sent unless this request says `terminal`."""
     settings = wanted.settings
     keys = parse_detach_keys(settings.detach_keys)
     client = Hijacked(request, wanted.streams, settings.stdin, keys)
     client.wanted = frozenset([STDOUT] * settings.stdout + [STDERR] * settings.stderr)
-    raw = settings.terminal or version_of(request) < (1, 42)
+    client.framed = not terminal
+    raw = terminal or version_of(request) < (1, 42)
     client.take_over(RAW if raw else MULTIPLEXED, "Upgrade" in request.headers)
     wanted.streams.attach(client)
     try:

@@ -141,14 +141,6 @@ async def distribution(request: web.Request) -> web.Response:
     )
 
 
-async def save(request: web.Request) -> web.Response:
-    raise Unsupported("this engine does not have docker save yet")
-
-
-async def load(request: web.Request) -> web.Response:
-    raise Unsupported("this engine does not have docker load yet")
-
-
 async def _pull(request: web.Request) -> web.StreamResponse:
     engine = request.app[ENGINE]
     # `docker pull --all-tags` sends a name without a tag, older clients with a colon at its end
@@ -157,8 +149,6 @@ async def _pull(request: web.Request) -> web.StreamResponse:
     reference = Reference.parse(name)
     if tag:
         reference = _with_tag(reference, tag)
-    if not reference.tag and reference.digest is None:
-        raise Unsupported("this engine does not have docker pull --all-tags yet; name a tag")
     if reference.familiar_name == "scratch":
         raise Forbidden("'scratch' is a reserved name")
     wanted = request.query.get("platform", "")
@@ -166,7 +156,10 @@ async def _pull(request: web.Request) -> web.StreamResponse:
     credentials = credentials_of(request)
 
     async def job(emit: Emit) -> None:
-        await engine.transfer.pull(reference, credentials, emit, platform)
+        if reference.tag or reference.digest is not None:
+            await engine.transfer.pull(reference, credentials, emit, platform)
+        else:
+            await engine.transfer.pull_all(reference, credentials, emit, platform)
 
     return await run_job(request, job)
 
@@ -218,13 +211,10 @@ def _with_tag(reference: Reference, tag: str) -> Reference:
 ROUTES = [
     ("GET", "/images/json", list_images),
     ("GET", "/images/search", search),
-    ("GET", "/images/get", save),
     ("POST", "/images/create", create),
-    ("POST", "/images/load", load),
     ("POST", "/images/prune", prune),
     ("GET", "/images/{name:.+}/json", inspect),
     ("GET", "/images/{name:.+}/history", history),
-    ("GET", "/images/{name:.+}/get", save),
     ("POST", "/images/{name:.+}/tag", tag),
     ("POST", "/images/{name:.+}/push", push),
     ("DELETE", "/images/{name:.*}", remove),

@@ -110,6 +110,8 @@ class Hijacked(asyncio.Protocol):
         self._escape = DetachKeys(keys) if keys and streams.terminal else None
         self._ready = asyncio.Event()
         self._ready.set()
+        self.framed = not streams.terminal
+        """Whether the client expects frames that tell the streams apart."""
         self.closed = asyncio.get_running_loop().create_future()
         self.wanted: frozenset[int] = frozenset()
 
@@ -164,12 +166,11 @@ class Hijacked(asyncio.Protocol):
 
     def send(self, stream: int, data: bytes) -> None:
         if stream in self.wanted:
-            framed = data if self._streams.terminal else frame(stream, data)
-            self._transport.write(framed)
+            self._transport.write(frame(stream, data) if self.framed else data)
 
     def tell(self, data: bytes) -> None:
         """Send the engine's own words, as output of whatever was wanted."""
-        self._transport.write(data if self._streams.terminal else frame(STDOUT, data))
+        self._transport.write(frame(STDOUT, data) if self.framed else data)
 
     def ready(self) -> bool:
         return self._ready.is_set()

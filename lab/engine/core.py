@@ -28,6 +28,7 @@ from lab.engine.images import Images
 from lab.engine.launcher import LauncherLink
 from lab.engine.layers import Layers
 from lab.engine.lifecycle import Lifecycle
+from lab.engine.loading import Loader
 from lab.engine.namespaces import NamespaceView
 from lab.engine.network_records import NetworkTable
 from lab.engine.networks import Networks
@@ -40,6 +41,7 @@ from lab.engine.publishing import Publisher
 from lab.engine.ready import ReadyLayers
 from lab.engine.registries import Registries
 from lab.engine.samples import Samples
+from lab.engine.saving import Saver
 from lab.engine.stats import Stats
 from lab.engine.system import Host
 from lab.engine.top import Top
@@ -199,6 +201,8 @@ class Engine:
             self.containers.using,
             self.database,
         )
+        self.saver = Saver(self.store, self.blobs)
+        self.loader = Loader(self.store, self.blobs, self.layers, self.journal, scratch)
         self.builds = Builds(
             self.store,
             self.blobs,

@@ -229,7 +229,7 @@ def parse_settings(body: dict[str, Any]) -> ExecSettings:
         stdin=fields.boolean(body, "AttachStdin"),
         stdout=fields.boolean(body, "AttachStdout"),
         stderr=fields.boolean(body, "AttachStderr"),
-        detach_keys=fields.text(body, "DetachKeys"),
+        detach_keys=fields.text(body, "DetachKeys") or fields.text(body, "detachKeys"),
         console_size=parse_console_size(body),
     )
 

@@ -97,6 +97,21 @@ class Registries:
                 raise
             return await self._resolve_at_docker_hub(reference, credentials, missing)
 
+    async def tags(self, reference: Reference, credentials: Credentials | None) -> list[str]:
+        """Return the tags of a repository; errors as in `resolve`."""
+        if reference.domain != DEFAULT_DOMAIN:
+            await self._keep_in(credentials)
+            return await _tags(
+                RegistryClient(Endpoint.of(reference.domain), credentials), reference
+            )
+        try:
+            return await _tags(self._hub_client(credentials), reference)
+        except NotFound as missing:
+            if self._is_ours(reference.path) or self._clock() < self._offline_until:
+                raise
+            far = await self._resolve_at_docker_hub(reference.tagged(), credentials, missing)
+            return await _tags(far.client, reference)
+
     async def for_push(
         self, reference: Reference, credentials: Credentials | None
     ) -> RegistryClient:
@@ -217,6 +232,13 @@ async def _resolved(
     except BaseException:
         await client.close()
         raise
+
+
+async def _tags(client: RegistryClient, reference: Reference) -> list[str]:
+    try:
+        return await client.tags(reference)
+    finally:
+        await client.close()
 
 
 async def _login(client: RegistryClient) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.engine.image_events import log_image, name_members
 from lab.engine.layers import Layers
@@ -23,7 +23,7 @@ from lab.oci.descriptor import Descriptor, Platform
 from lab.oci.digest import Digest
 from lab.oci.image_config import ImageConfig
 from lab.oci.manifest import Index
-from lab.oci.reference import Reference
+from lab.oci.reference import Reference, check_tag
 from lab.registry.endpoint import Credentials
 
 _THREADS = 4
@@ -70,9 +70,42 @@ class Transfer:
         Raises NotFound, Unauthorized, Forbidden, RegistryError as Docker words them;
         InvalidParameter, DigestMismatch, UnsafePath for what is wrong with the image.
         """
+        reference = reference.tagged()
+        image, newer = await self._fetch(reference, credentials, emit, platform)
+        progress = Progress(emit)
+        progress.say(f"Status: {_status(newer)} for {reference.familiar()}")
+        if platform is not None and not is_for(image, platform):
+            own = f"{image.config.os}/{image.config.architecture}"
+            progress.say(
+                f"WARNING: image with reference {reference.familiar_name} was found but does not"
+                f" match the specified platform: wanted {platform}, actual: {own}"
+            )
+        return image
+
+    async def pull_all(
+        self,
+        reference: Reference,
+        credentials: Credentials | None,
+        emit: Emit,
+        platform: Platform | None = None,
+    ) -> None:
+        """Fetch the images of all tags of a repository, one after the other; errors as in `pull`."""
+        newer = False
+        for tag in await self._registries.tags(reference, credentials):
+            named = replace(reference, tag=check_tag(tag))
+            newer |= (await self._fetch(named, credentials, emit, platform))[1]
+        Progress(emit).say(f"Status: {_status(newer)} for {reference.familiar()}")
+
+    async def _fetch(
+        self,
+        reference: Reference,
+        credentials: Credentials | None,
+        emit: Emit,
+        platform: Platform | None,
+    ) -> tuple[Image, bool]:
+        """Return the image, and whether it is new under this name."""
         if reference.familiar_name == "scratch":
             raise Forbidden("'scratch' is a reserved name")
-        reference = reference.tagged()
         progress = Progress(emit)
         remote = await self._registries.resolve(reference, credentials)
         try:
@@ -85,16 +118,8 @@ class Transfer:
                 newer = self._name(reference, digest, image)
         finally:
             await remote.close()
-        what = "Downloaded newer image" if newer else "Image is up to date"
-        progress.say(f"Status: {what} for {reference.familiar()}")
-        if platform is not None and not is_for(image, platform):
-            own = f"{image.config.os}/{image.config.architecture}"
-            progress.say(
-                f"WARNING: image with reference {reference.familiar_name} was found but does not"
-                f" match the specified platform: wanted {platform}, actual: {own}"
-            )
         self._log("pull", reference, digest, image)
-        return image
+        return image, newer
 
     async def push(self, reference: Reference, credentials: Credentials | None, emit: Emit) -> None:
         """Upload what a name means; all tags of the repository if it has none.
@@ -188,6 +213,10 @@ class Transfer:
         labels = image.config.config.labels
         name = reference.familiar_name
         log_image(self._journal, action, reference.familiar(), name, labels, **members)
+
+
+def _status(newer: bool) -> str:
+    return "Downloaded newer image" if newer else "Image is up to date"
 
 
 def is_for(image: Image, platform: Platform) -> bool:

@@ -14,11 +14,13 @@ from typing import BinaryIO
 import aiohttp
 from yarl import URL
 
-from lab.errors import DigestMismatch, InvalidParameter, LabError, RegistryError, Unauthorized
+from lab.errors import LabError, RegistryError, Unauthorized
+from lab.oci import fields
 from lab.oci.descriptor import INDEXES, MANIFESTS, Descriptor
 from lab.oci.digest import Digest
 from lab.oci.manifest import MAX_SIZE
 from lab.oci.reference import Reference
+from lab.registry.answers import parse_digest, read_body
 from lab.registry.authorizer import NoCredentials, pull_scope, push_scope
 from lab.registry.endpoint import Credentials, Endpoint
 from lab.registry.failures import BROKEN, as_error, as_pull_error, read_answer, unreachable
@@ -66,12 +68,26 @@ class RegistryClient:
         async with self._looking_up(target, scopes) as response:
             if response.status != 200:
                 raise as_pull_error(await read_answer(response), reference)
-            content = await _read(response, MAX_SIZE)
+            content = await read_body(response, MAX_SIZE)
             announced = response.headers.get("Docker-Content-Digest", "")
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        digest = reference.digest or _digest(announced) or Digest.of(content)
+        digest = reference.digest or parse_digest(announced) or Digest.of(content)
         digest.check(content)
         return Resolved(Descriptor(media_type, digest, len(content)), content)
+
+    async def tags(self, reference: Reference) -> list[str]:
+        """Return all tags of the repository that a reference names; errors as in `resolve`."""
+        target = f"/v2/{reference.path}/tags/list"
+        found: list[str] = []
+        while target:
+            async with self._looking_up(target, (pull_scope(reference.path),)) as response:
+                if response.status != 200:
+                    raise as_pull_error(await read_answer(response), reference)
+                content = await read_body(response, MAX_SIZE)
+                more = response.links.get("next")
+                target = URL(str(more["url"])).path_qs if more else ""
+            found += fields.texts(fields.load_object(content, "tag list"), "tags")
+        return found
 
     @asynccontextmanager
     async def _looking_up(
@@ -162,7 +178,7 @@ class RegistryClient:
         ) as response:
             if response.status not in (200, 201):
                 raise as_error(await read_answer(response))
-            announced = _digest(response.headers.get("Docker-Content-Digest", ""))
+            announced = parse_digest(response.headers.get("Docker-Content-Digest", ""))
         if announced is not None:
             announced.check(content)
         return announced or Digest.of(content)
@@ -242,26 +258,6 @@ class RegistryClient:
 
     async def _pause(self, attempt: int) -> None:
         await asyncio.sleep(self._limits.pause * 2 ** (attempt - 1))
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Read a body of at most `limit` bytes."""
-    whole = bytearray()
-    try:
-        async for data in response.content.iter_any():
-            whole += data
-            if len(whole) > limit:
-                raise InvalidParameter(f"manifest is larger than {limit} bytes")
-    except BROKEN as error:
-        raise unreachable("GET", response.url, error) from error
-    return bytes(whole)
-
-
-def _digest(text: str) -> Digest | None:
-    try:
-        return Digest.parse(text) if text else None
-    except InvalidParameter:
-        raise DigestMismatch(f"the registry sent an invalid digest: {text!r}") from None
 
 
 def _location(response: aiohttp.ClientResponse) -> URL:
