@@ -12,6 +12,8 @@ import pytest
 from docker.errors import APIError, NotFound
 from docker.types import Mount
 
+from .images_of import build, cleaned
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -81,6 +83,30 @@ def test_a_new_volume_gets_the_images_content(client: docker.DockerClient) -> No
     run(client, "rm /w/50x.html", volumes=["web:/w"])
     assert "50x" not in run(client, f"ls {place}", "nginx", volumes=[f"web:{place}"])
     assert run(client, f"ls {place}", "nginx", volumes=[f"bare:{place}:nocopy"]) == ""
+
+
+def test_volumes_of_an_image(client: docker.DockerClient) -> None:
+    """Does VOLUME make an anonymous volume with the image's content and owner, gone with `rm -v`?"""
+    dockerfile = (
+        "FROM debian\nRUN mkdir -m 750 /d && touch /d/x && chown -R 33:44 /d\n"
+        "VOLUME /d\nRUN touch /d/lost\n"
+    )
+    with cleaned(client):
+        build(client, dockerfile, tag="with-volume")
+        assert names(client) == []
+        script = "stat -c '%u %g %a' /d /d/x; ls /d"
+        container = client.containers.create("with-volume", ["sh", "-c", script])
+        [mount] = client.api.inspect_container(container.id)["Mounts"]
+        assert (mount["Type"], mount["Destination"], mount["Driver"]) == ("volume", "/d", "local")
+        assert names(client) == [mount["Name"]]
+        assert client.volumes.get(mount["Name"]).attrs["Labels"] == {
+            "com.docker.volume.anonymous": ""
+        }
+        container.start()
+        container.wait()
+        assert container.logs().decode().splitlines() == ["33 44 750", "33 44 644", "x"]
+        container.remove(v=True)
+        assert names(client) == []
 
 
 def test_anonymous_volumes(client: docker.DockerClient, cli: Cli) -> None:
