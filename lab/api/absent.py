@@ -9,9 +9,6 @@ from aiohttp import web
 from lab.errors import Unsupported
 
 _ABSENT = [
-    ("HEAD", "/containers/{id}/archive", "cp"),
-    ("GET", "/containers/{id}/archive", "cp"),
-    ("PUT", "/containers/{id}/archive", "cp"),
     ("POST", "/containers/prune", "container prune"),
     ("GET", "/system/df", "system df"),
 ]

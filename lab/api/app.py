@@ -17,6 +17,7 @@ from lab.api import (
     elsewhere,
     errors,
     execs,
+    files,
     images,
     lab,
     lab_builds,
@@ -36,6 +37,7 @@ Route = tuple[str, str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 _RESOURCES: tuple[Sequence[Route], ...] = (
     system.ROUTES,
     containers.ROUTES,
+    files.ROUTES,
     attach.ROUTES,
     execs.ROUTES,
     running.ROUTES,

@@ -21,6 +21,7 @@ from lab.engine.endpoints import Endpoints
 from lab.engine.execs import Execs
 from lab.engine.explore import Explorer
 from lab.engine.extension import Extension
+from lab.engine.files import Files
 from lab.engine.filters import SeccompFilters
 from lab.engine.host_folders import HostFolders
 from lab.engine.image_names import ImageNames
@@ -175,6 +176,7 @@ class Engine:
             self.containers, bundles, self.endpoints, self.cgroups, self.tasks, self.pausing
         )
         self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups, self.pausing)
+        self.files = Files(self.containers, self.snapshots, self.tasks, self.ids)
         self.probes = Probes(self.containers, self.execs)
         for companion in (self.pausing, self.probes):
             self.lifecycle.accompany(companion)
@@ -261,7 +263,8 @@ class Engine:
         await self.execs.settle()
         await asyncio.to_thread(self.endpoints.close)
         await asyncio.to_thread(self.way_out.close)
-        for part in (self.builds, self.transfer, self.registries, self.snapshots, self.volumes):
+        first = (self.files, self.builds, self.transfer, self.registries)
+        for part in (*first, self.snapshots, self.volumes):
             await asyncio.to_thread(part.close)
         self.hub.close()
         self.database.close()

@@ -34,6 +34,14 @@ def parse_moment(text: str) -> int | None:
     return (at - _EPOCH) // _MICROSECOND
 
 
+def rfc3339(nanoseconds: int) -> str:
+    """Return a time given in nanoseconds since the epoch as Docker writes it."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    whole = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{rest:09d}".rstrip("0").rstrip(".")
+    return f"{whole}{fraction}Z"
+
+
 def parse_limit(text: str, now: float) -> int:
     """Return the moment that a filter such as `until` names, in microseconds since the epoch.
 

@@ -107,11 +107,13 @@ class Packer:
     """Turns the nodes of trees into the bytes of one archive.
 
     `size` is the bytes of content so far.  With `layer` False, marks of overlay are no members
-    (the tree is a whole file system, not changes).
+    (the tree is a whole file system, not changes).  With a `top`, the tree's root is a member of
+    that name, and all others lie in it; an empty one is `/`.
     """
 
-    def __init__(self, ids: IdMap, layer: bool = True) -> None:
+    def __init__(self, ids: IdMap, layer: bool = True, top: bytes | None = None) -> None:
         self.size = 0
+        self._top = top
         self._ids = ids
         self._layer = layer
         self._first_names: dict[tuple[int, int], bytes] = {}
@@ -126,7 +128,7 @@ class Packer:
         """Yield the bytes of one node, which lies in the tree `root`; nothing if it is gone."""
         parent, slash, name = node.path.rpartition(b"/")
         kind = _KINDS.get(stat.S_IFMT(node.stat.st_mode))
-        if kind is None or name.startswith(WHITEOUT_PREFIX):
+        if kind is None or (self._layer and name.startswith(WHITEOUT_PREFIX)):
             return
         if trees.is_whiteout(node.stat):
             if self._layer:
@@ -135,7 +137,7 @@ class Packer:
         if kind is Kind.DIRECTORY:
             yield from self._directory(root, node)
         elif first := self._first_names.get(_inode(node)):
-            yield header(self._described(node, Kind.HARDLINK)._replace(link=first))
+            yield header(self._described(node, Kind.HARDLINK)._replace(link=self._named(first)))
         elif kind is Kind.FILE:
             yield from self._file(root, node)
         else:
@@ -150,7 +152,7 @@ class Packer:
         finally:
             os.close(fd)
         member = self._described(node, Kind.DIRECTORY)
-        yield header(member._replace(name=node.path + b"/", xattrs=found))
+        yield header(member._replace(name=member.name + b"/", xattrs=found))
         if self._layer and trees.is_opaque(root, node.path):
             yield header(Member(node.path + b"/" + OPAQUE_NAME, Kind.FILE, mode=0))
 
@@ -195,7 +197,7 @@ class Packer:
     def _described(self, node: Node, kind: Kind) -> Member:
         status = node.stat
         return Member(
-            node.path,
+            self._named(node.path),
             kind,
             0,
             stat.S_IMODE(status.st_mode),
@@ -203,6 +205,11 @@ class Packer:
             self._ids.to_container(status.st_gid),
             clamp_time(status.st_mtime_ns),
         )
+
+    def _named(self, path: bytes) -> bytes:
+        if self._top is None:
+            return path
+        return self._top + b"/" + path if path else self._top
 
     def _remember(self, node: Node) -> None:
         """Let later names of the same file be links to this one, now that it is in the archive."""

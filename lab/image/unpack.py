@@ -42,11 +42,13 @@ class Unpacker:
     in `skipped`.  `size` is the bytes of content, `entries` the number of members.
     """
 
-    def __init__(self, target: Path, ids: IdMap) -> None:
+    def __init__(self, target: Path, ids: IdMap, layer: bool = True) -> None:
+        """With `layer` False the archive is no layer: a whiteout's name is one like others."""
         self.size = 0
         self.entries = 0
         self.skipped: list[str] = []
         self._ids = ids
+        self._layer = layer
         self._times: dict[Parts, int] = {}
         self._root = os.open(target, DIRECTORY | os.O_CLOEXEC)
         self._parents = Parents(self._root, ids)
@@ -69,7 +71,7 @@ class Unpacker:
             return  # the root itself: its owner and mode are the snapshot's, as in Docker
         self.entries += 1
         try:
-            if WHITEOUT_PREFIX in member.name:
+            if self._layer and WHITEOUT_PREFIX in member.name:
                 self._whiteout_or_not(parts, member, data)
             else:
                 self._place(parts, member, data)

@@ -88,6 +88,7 @@ class PR(IntFlag):
     SET_KEEPCAPS = 8
     SET_SECCOMP = 22
     CAPBSET_DROP = 24
+    SET_SECUREBITS = 28
     SET_NO_NEW_PRIVS = 38
     CAP_AMBIENT = 47
 

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import stat
+from typing import Protocol
 
 from lab.errors import StartError, SyscallError
 from lab.kernel import channel, syscalls
@@ -50,6 +51,40 @@ def open_source(mount: Mount, root: str = "/") -> int:
         return syscalls.open_tree(fd, "", _WHOLE | OPEN_TREE.AT_EMPTY_PATH)
     finally:
         os.close(fd)
+
+
+class Origin(Protocol):
+    """Where the sources of binds are found, and how they are to be shown.
+
+    `hidden` are folders that nobody may see, the engine's state; `bind_root` is where the host's
+    "/" lies; `idmapped` says that `launcher` can show trees with the container's ids.
+    """
+
+    @property
+    def hidden(self) -> list[str]: ...
+    @property
+    def bind_root(self) -> str: ...
+    @property
+    def idmapped(self) -> bool: ...
+    @property
+    def launcher(self) -> socket.socket: ...
+
+
+def open_all(mounts: list[Mount], origin: Origin) -> dict[Mount, int]:
+    """Return detached copies of the trees that bind mounts show, and hide what is to be hidden.
+
+    Sources with the option `own` lie in the engine's state, and are opened before.
+    """
+    trees = {mount: open_source(mount) for mount in mounts if "own" in mount.options}
+    # from here on nothing of the engine's state can be opened by path
+    for path in origin.hidden:
+        hide(path)
+    for mount in mounts:
+        if mount not in trees:
+            trees[mount] = open_source(mount, origin.bind_root)
+            if origin.idmapped and "idmap" in mount.options:
+                map_ids(trees[mount], origin.launcher)
+    return trees
 
 
 def map_ids(tree: int, launcher: socket.socket) -> None:

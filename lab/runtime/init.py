@@ -125,27 +125,15 @@ def join_cgroups(files: list[str]) -> None:
 
 def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
     """Attach the binds; return those that init is to place, and where they are until then."""
-    owner = request.ids.to_sandbox(0)
-    trees: dict[Mount, int] = {}
     wanted = [mount for mount in spec.mounts if mount.type == "bind"]
-    for mount in wanted:
-        if "own" in mount.options:
-            trees[mount] = binds.open_source(mount)
-    # from here on nothing of the engine's state can be opened by path
-    for path in request.hidden:
-        binds.hide(path)
-    for mount in wanted:
-        if mount not in trees:
-            trees[mount] = binds.open_source(mount, request.bind_root)
-            if request.idmapped and "idmap" in mount.options:
-                binds.map_ids(trees[mount], request.launcher)
+    trees = binds.open_all(wanted, request)
     inside = (*_INSIDE, *(mount.destination for mount in spec.mounts if mount.type == "tmpfs"))
     late = []
     for mount in wanted:
         if mount.destination.startswith(tuple(f"{top}/" for top in inside)):
             late.append((trees[mount], mount))
         else:
-            binds.attach(trees[mount], mount, owner)
+            binds.attach(trees[mount], mount, request.ids.to_sandbox(0))
     return binds.stage(late, request.hidden[0])
 
 

@@ -25,6 +25,7 @@ from lab.kernel.tap import tap
 from lab.runtime import sync
 from lab.runtime.enter import enter
 from lab.runtime.init import Request, guarded_exit, set_up
+from lab.runtime.tree import Wanted, show
 
 _ETH_P_IP = 0x0800
 _SOCKET_KINDS = {
@@ -122,6 +123,8 @@ class Spawner:
             self._send({"op": sync.FILTER, "id": message["id"]})
         elif operation == sync.SOCKETS:
             self._make_sockets(message)
+        elif operation == sync.TREE:
+            self._show_tree(message, fds)
         else:
             raise ValueError(f"unknown operation {operation!r}")
 
@@ -148,6 +151,17 @@ class Spawner:
         self.helpers.add(pid)
         self.starting[reader] = start
         poll.register(reader, select.POLLIN)
+
+    def _show_tree(self, message: dict[str, Any], fds: list[int]) -> None:
+        wanted = Wanted.from_message(message, self.launcher)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            try:
+                show(wanted, fds[0])
+            finally:
+                os._exit(0)
+        self.helpers.add(pid)
 
     def _child(self, message: dict[str, Any], fds: list[int], report: int) -> None:
         if message["op"] == sync.EXEC:

@@ -46,6 +46,9 @@ FILTER = "filter"
 SOCKETS = "sockets"
 """id, kind (`tcp`, `udp`, `netlink`, `netfilter`, `packet`, `raw`), count: sockets made in the
 sandbox's network namespace, in the answer of the same name."""
+TREE = "tree"
+"""place, base, rootfs, mounts, ids, idmapped, hidden, bind_root; fd: a channel to which the forked
+child itself sends the tree, or its error."""
 
 STARTED = "started"
 """id, pid; fd: a pidfd."""

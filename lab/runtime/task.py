@@ -176,6 +176,42 @@ class Tasks:
         _, fds = self._ask(name, message, [])
         return [socket.socket(fileno=fd) for fd in fds]
 
+    def tree(
+        self, place: Path, base: Path, rootfs: Sequence[Mount], mounts: Sequence[Mount]
+    ) -> int:
+        """Return a descriptor of what a container that does not run would see.
+
+        `place` is a folder to mount on; `mounts` are binds, what lies above something first; the
+        rest is as in TaskRequest.  Raises StartError with what stands against it, Unavailable if
+        there is no answer.
+        """
+        message = {
+            "op": sync.TREE,
+            "id": f"tree-{next(self._counter)}",
+            "place": str(place),
+            "base": str(base),
+            "rootfs": [asdict(mount) for mount in rootfs],
+            "mounts": [asdict(mount) for mount in mounts],
+            "hidden": self._hidden,
+            "bind_root": self._bind_root,
+            **self._common,
+        }
+        ours, theirs = channel.pair()
+        with ours:
+            ours.settimeout(START_LIMIT)
+            try:
+                with theirs:
+                    channel.send(self._connection, message, [theirs.fileno()])
+                received = channel.receive(ours)
+            except OSError as error:
+                raise Unavailable(f"the sandbox does not answer: {error}") from None
+        if received is None:
+            raise Unavailable("the sandbox does not answer")
+        answer, fds = received
+        if not fds:
+            raise StartError(answer.get("error", os.strerror(errno.EMFILE)))
+        return fds[0]
+
     def _launch(self, message: dict[str, Any], fds: list[int]) -> Task:
         if self._tracer is not None:
             message["trace"] = self._tracer.origin()
