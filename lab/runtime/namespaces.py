@@ -49,3 +49,13 @@ def write_id_maps(pid: int, base: int, size: int) -> None:
     text = f"0 {base} 1\n1 {base + 1} {size - 1}\n"
     for kind in ("uid_map", "gid_map"):
         observed.write(f"/proc/{pid}/{kind}", text)
+
+
+def forward_nothing() -> None:
+    """Route no packet from one bridge to another: networks are kept apart.
+
+    A new network namespace has the host's settings, not the kernel's defaults.  Source: kernel
+    docs, sysctl/net, devconf_inherit_init_net.
+    """
+    with open("/proc/sys/net/ipv4/ip_forward", "w") as file:
+        file.write("0")

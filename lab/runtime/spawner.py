@@ -22,10 +22,9 @@ from lab.kernel import channel, netlink, observed, syscalls
 from lab.kernel.flags import CLONE, MS, PR
 from lab.kernel.program import become
 from lab.kernel.tap import tap
-from lab.runtime import sync
+from lab.runtime import namespaces, sync, tree
 from lab.runtime.enter import enter
 from lab.runtime.init import Request, guarded_exit, set_up
-from lab.runtime.tree import Wanted, show
 
 _ETH_P_IP = 0x0800
 _SOCKET_KINDS = {
@@ -124,7 +123,7 @@ class Spawner:
         elif operation == sync.SOCKETS:
             self._make_sockets(message)
         elif operation == sync.TREE:
-            self._show_tree(message, fds)
+            self.helpers.add(tree.fork(message, fds[0], self.launcher))
         else:
             raise ValueError(f"unknown operation {operation!r}")
 
@@ -151,17 +150,6 @@ class Spawner:
         self.helpers.add(pid)
         self.starting[reader] = start
         poll.register(reader, select.POLLIN)
-
-    def _show_tree(self, message: dict[str, Any], fds: list[int]) -> None:
-        wanted = Wanted.from_message(message, self.launcher)
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            try:
-                show(wanted, fds[0])
-            finally:
-                os._exit(0)
-        self.helpers.add(pid)
 
     def _child(self, message: dict[str, Any], fds: list[int], report: int) -> None:
         if message["op"] == sync.EXEC:
@@ -297,18 +285,8 @@ def main(
     channel.close_all(daemon_fds)
     # the daemon keeps the host's network; everything forked from here on has the sandbox's own
     syscalls.unshare(CLONE.NEWNET)
-    _forward_nothing()
+    namespaces.forward_nothing()
     gc.collect()
     gc.freeze()
     spawner = Spawner(ours, launcher, daemon_pid)
     os._exit(spawner.serve() & 0xFF)
-
-
-def _forward_nothing() -> None:
-    """Route no packet from one bridge to another: networks are kept apart.
-
-    A new network namespace has the host's settings, not the kernel's defaults.  Source: kernel
-    docs, sysctl/net, devconf_inherit_init_net.
-    """
-    with open("/proc/sys/net/ipv4/ip_forward", "w") as file:
-        file.write("0")

@@ -7,6 +7,8 @@ Source: open_tree(2).
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +52,20 @@ class Wanted:
         )
 
 
-def show(wanted: Wanted, answer: int) -> None:
+def fork(message: dict[str, Any], answer: int, launcher: socket.socket) -> int:
+    """Fork a process that serves a TREE message, whose descriptor is `answer`; return its pid."""
+    wanted = Wanted.from_message(message, launcher)
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        try:
+            _show(wanted, answer)
+        finally:
+            os._exit(0)
+    return pid
+
+
+def _show(wanted: Wanted, answer: int) -> None:
     """Send the tree, or why there is none, to the channel `answer`."""
     with socket.socket(fileno=answer) as theirs:
         try:
