@@ -51,7 +51,9 @@ SPAWNER = {"lab.kernel", "lab.errors", "lab.oci.runtime_spec", "lab.runtime.sync
 
 SPAWNER_MODULES = {
     f"lab.runtime.{name}"
-    for name in "spawner init enter binds tree rootfs process users namespaces capabilities".split()
+    for name in (
+        "spawner init enter binds tree rootfs process users namespaces capabilities wiring"
+    ).split()
 }
 
 

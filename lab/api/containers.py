@@ -93,7 +93,9 @@ async def rename(request: web.Request) -> web.Response:
     engine, name = request.app[ENGINE], request.query.get("name", "")
     if not name:
         raise InvalidParameter("Neither old nor new names may be empty")
-    engine.containers.rename(container_of(request), name)
+    container = container_of(request)
+    engine.containers.rename(container, name)
+    engine.endpoints.rename(container)
     return web.Response(status=204)
 
 

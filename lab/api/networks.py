@@ -9,10 +9,13 @@ from aiohttp import web
 from lab.api.bodies import answer, read_object
 from lab.api.keys import ENGINE
 from lab.api.params import Filters
+from lab.engine.endpoint_settings import parse_endpoint
 from lab.engine.network_list import LIST_FILTERS, PRUNE_FILTERS, prune, select
 from lab.engine.network_records import Network
 from lab.engine.network_wishes import parse_network
 from lab.engine.networks import Member
+from lab.errors import NotFound
+from lab.oci import fields
 from lab.oci.fields import Json
 
 
@@ -44,6 +47,31 @@ async def prune_networks(request: web.Request) -> web.Response:
     filters = Filters.of(request, PRUNE_FILTERS)
     removed = await asyncio.to_thread(prune, request.app[ENGINE].networks, filters)
     return answer({"NetworksDeleted": removed or None})
+
+
+async def connect(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    body = await read_object(request)
+    container = engine.containers.get(fields.text(body, "Container"))
+    network = engine.networks.get(request.match_info["id"])
+    place = parse_endpoint(network.name, fields.obj(body, "EndpointConfig"))
+    await engine.connections.connect(container, network, place)
+    return web.Response()
+
+
+async def disconnect(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    body = await read_object(request)
+    name, network = fields.text(body, "Container"), request.match_info["id"]
+    force = fields.boolean(body, "Force")
+    try:
+        container = engine.containers.get(name)
+    except NotFound:
+        if force:
+            raise NotFound(f"endpoint {name} not found") from None
+        raise
+    await engine.connections.disconnect(container, network, force)
+    return web.Response()
 
 
 def _shape(network: Network, members: list[Member]) -> Json:
@@ -82,5 +110,7 @@ ROUTES = [
     ("GET", "/networks/{id}", inspect),
     ("POST", "/networks/create", create),
     ("POST", "/networks/prune", prune_networks),
+    ("POST", "/networks/{id}/connect", connect),
+    ("POST", "/networks/{id}/disconnect", disconnect),
     ("DELETE", "/networks/{id}", remove),
 ]

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.engine import commands, wayout
+from lab.engine import commands
 from lab.engine.container_mounts import in_order, runtime_mounts
 from lab.engine.containers import Container
+from lab.engine.etc_files import EtcFiles
 from lab.engine.filters import SeccompFilters
 from lab.engine.volumes import Volumes
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Process
-from lab.runtime.bundle import BundlePlan, default_hosts, write_bundle
+from lab.runtime.bundle import BundlePlan, write_bundle
 from lab.snapshot.base import Snapshotter
 
 
@@ -36,6 +37,7 @@ class Bundles:
         ids: IdMap,
         cgroups: Sequence[str],
         volumes: Volumes,
+        files: EtcFiles,
     ) -> None:
         """`cgroups` names the hierarchies that a container is shown."""
         self._snapshots = snapshots
@@ -43,20 +45,18 @@ class Bundles:
         self._ids = ids
         self._cgroups = cgroups
         self._volumes = volumes
+        self._files = files
 
     def prepare(self, container: Container) -> Bundle:
         """Write a container's bundle for one run, and return what else its start needs."""
         record, settings = container.record, container.settings
         config = record.config
         seccomp = self._filters.key(settings.capabilities)
-        address = record.networks[0].address if record.networks else ""
         plan = BundlePlan(
             hostname=config["Hostname"],
             domainname=config["Domainname"],
-            hosts=default_hosts(
-                address, config["Hostname"], wayout.with_gateway(settings.extra_hosts)
-            ),
-            resolv_conf=wayout.resolv_conf(),
+            hosts=self._files.hosts(container),
+            resolv_conf=self._files.resolv_conf(container),
             mounts=in_order((*runtime_mounts(record.mounts, self._volumes), *settings.tmpfs)),
             readonly=settings.readonly,
             masked_paths=settings.masked_paths,

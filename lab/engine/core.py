@@ -11,13 +11,14 @@ from pathlib import Path
 
 from lab.config import EngineConfig
 from lab.database import Database
+from lab.engine import networking
 from lab.engine.builds import Builds
 from lab.engine.bundles import Bundles
 from lab.engine.commits import Commits
+from lab.engine.connections import Connections
 from lab.engine.containers import Container, Containers
 from lab.engine.continuity import revive, settle, stop_all
 from lab.engine.creation import Creation
-from lab.engine.endpoints import Endpoints
 from lab.engine.execs import Execs
 from lab.engine.explore import Explorer
 from lab.engine.extension import Extension
@@ -31,14 +32,11 @@ from lab.engine.layers import Layers
 from lab.engine.lifecycle import Lifecycle
 from lab.engine.loading import Loader
 from lab.engine.namespaces import NamespaceView
-from lab.engine.network_records import NetworkTable
-from lab.engine.networks import Networks
 from lab.engine.pausing import Pausing
 from lab.engine.persist import ContainerTable
 from lab.engine.places import Places, having
 from lab.engine.probes import Probes
 from lab.engine.processes import ProcessView
-from lab.engine.publishing import Publisher
 from lab.engine.ready import ReadyLayers
 from lab.engine.registries import Registries
 from lab.engine.samples import Samples
@@ -50,15 +48,11 @@ from lab.engine.trace import Trace
 from lab.engine.transfer import Transfer
 from lab.engine.updates import Updates
 from lab.engine.volumes import Volumes
-from lab.engine.wayout import way_out
 from lab.ids import new_id
 from lab.image.blobs import BlobStore
 from lab.image.store import ImageStore
 from lab.journal import Journal
 from lab.kernel.idmap import IdMap
-from lab.kernel.netlink import Netlink
-from lab.network.bridge import Bridges
-from lab.network.ports import PortRelay
 from lab.registry.hub import Hub
 from lab.runtime import cgroups
 from lab.runtime.task import Tasks
@@ -130,21 +124,12 @@ class Engine:
             self.trace,
         )
         self.filters = SeccompFilters(self.tasks)
-
-        def sandbox_socket(kind: str) -> socket.socket:
-            return self.tasks.sockets(kind)[0]
-
-        self.way_out = way_out(sandbox_socket, self.config.forwards)
-        bridges = Bridges(Netlink(sandbox_socket("netlink")), self.way_out.show)
-        outside = self.link if self.config.forwards else None
-        relay = PortRelay(
-            sandbox_socket,
-            outside=outside,
-            privileged=self.link,
-            local_ports=self.way_out.local_ports,
+        self.networking = networking.build(
+            self.database, self.journal, self.tasks, self.link, self.config.forwards
         )
-        self.networks = Networks(bridges, NetworkTable(self.database), self.journal)
-        self.endpoints = Endpoints(self.networks, Publisher(relay))
+        self.networks = self.networking.networks
+        self.endpoints = self.networking.endpoints
+        self.way_out = self.networking.way_out
 
     def _build_containers(self, root: Path) -> None:
         folders = HostFolders(Path(self.config.bind_root or "/"), [root])
@@ -170,7 +155,14 @@ class Engine:
 
     def _build_lives(self, folders: HostFolders) -> None:
         hierarchies = list(self.config.cgroups)
-        bundles = Bundles(self.snapshots, self.filters, self.ids, hierarchies, self.volumes)
+        bundles = Bundles(
+            self.snapshots,
+            self.filters,
+            self.ids,
+            hierarchies,
+            self.volumes,
+            self.networking.files,
+        )
         self.pausing = Pausing(self.containers, self.cgroups)
         self.lifecycle = Lifecycle(
             self.containers, bundles, self.endpoints, self.cgroups, self.tasks, self.pausing
@@ -184,6 +176,7 @@ class Engine:
         self.top = Top(self.containers, self.cgroups, self.ids)
         self.stats = Stats(self.cgroups)
         self.updates = Updates(self.containers, self.cgroups, self.host.cpus)
+        self.connections = Connections(self.containers, self.networks, self.networking.rewiring)
         self.creation = Creation(
             self.containers,
             self.endpoints,

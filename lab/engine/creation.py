@@ -46,8 +46,8 @@ class Creation:
     ) -> tuple[Container, list[str]]:
         """Create a container in the networks of `places`; return it with Docker's warnings."""
         settings = HostSettings.from_json(host)
-        for network in (settings.network, *(place.network for place in places or ())):
-            self._check_network(network)
+        self._check_network(settings.network)
+        self._endpoints.check_places(places or [])
         if settings.auto_remove and settings.restart.name != "no":
             raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
         parse_port_bindings(host["PortBindings"])

@@ -1,61 +1,58 @@
-"""Which containers are plugged into which networks, while they run.
+"""Plugs containers into their networks when they start, and out when they end.
 
 A container's record says what it asks of each network (lab.engine.state.Attachment); what it has
-of them is here, and is given back when it ends.
+of them while it runs is a Wiring.  Live changes: lab.engine.rewiring.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lab.engine.containers import Container
-from lab.engine.network_records import Network
+from lab.engine.endpoint_settings import check_place
+from lab.engine.name_service import NameService
+from lab.engine.network_records import PREDEFINED, Network
 from lab.engine.networks import Member, Networks
 from lab.engine.publishing import Publisher, port_map
 from lab.engine.state import Attachment
-from lab.errors import Unsupported
-from lab.ids import new_id, short_id
+from lab.engine.wiring import Plug, Wiring, in_order, names_of
+from lab.errors import NotFound, Unsupported
+from lab.ids import new_id
 from lab.network.endpoint import Endpoint, plan_endpoint
-from lab.network.ports import PublishedPort
 
 
 @dataclass(slots=True)
-class Plug:
-    """A running container's place in one network; `plan` is None without an interface."""
+class Plans:
+    """What a start needs of the network: see lab.runtime.task.TaskRequest.
 
-    network: Network
-    place: Attachment
-    member: Member
-    plan: Endpoint | None = None
+    `names` is closed by `close`, once the start is over.
+    """
 
-
-@dataclass(slots=True)
-class Wiring:
-    """What a running container has of the network."""
-
-    plugs: list[Plug] = field(default_factory=list)
-    published: tuple[PublishedPort, ...] = ()
+    endpoints: list[dict[str, Any]]
+    names: socket.socket | None = None
 
     @property
-    def gateway(self) -> Plug | None:
-        """Return the plug that the default route and the published ports lead through.
+    def names_fd(self) -> int | None:
+        return self.names.fileno() if self.names else None
 
-        Source: moby, libnetwork/sandbox.go, the order of endpoints.
-        """
-        able = [each for each in self.plugs if each.network.gateway]
-        order = sorted(able, key=lambda each: (-each.place.priority, each.network.name))
-        return order[0] if order else None
+    def close(self) -> None:
+        """Let go of this side's end of the channel."""
+        if self.names:
+            self.names.close()
 
 
 class Endpoints:
-    """Plugs containers in and out.  Its calls take a few milliseconds, and come from any thread;
-    whoever calls holds the container's lock."""
+    """What running containers have of networks.  Its calls take a few milliseconds, and come from
+    any thread; whoever calls holds the container's lock."""
 
-    def __init__(self, networks: Networks, publisher: Publisher) -> None:
+    def __init__(self, networks: Networks, publisher: Publisher, names: NameService) -> None:
         self._networks = networks
         self._publisher = publisher
+        self._names = names
         self._wired: dict[str, Wiring] = {}
 
     def check(self, name: str) -> Network:
@@ -65,24 +62,43 @@ class Endpoints:
             raise Unsupported("this engine does not support --network host yet")
         return network
 
-    def connect(self, container: Container) -> list[dict[str, Any]]:
+    def check_places(self, places: list[Attachment]) -> None:
+        """Refuse what cannot be had of the networks that are there already."""
+        for place in places:
+            # one that is not there is missed at the start, as with Docker: clients take a 404 at
+            # the creation for a missing image
+            with contextlib.suppress(NotFound):
+                check_place(place, self.check(place.network))
+
+    def wiring(self, container: Container) -> Wiring | None:
+        """Return what a container has of the network; None while it does not run."""
+        return self._wired.get(container.id)
+
+    def connect(self, container: Container) -> Plans:
         """Plug a container in, publish its ports, and return the plans of its interfaces.
 
         The record is filled in.  Raises NetworkError, in Docker's words, for ports that are
         taken, Forbidden for addresses; then nothing is plugged in.
         """
         wiring = Wiring()
+        plans = Plans([])
         with ExitStack() as undo:
             undo.callback(self._give_back, container, wiring)
-            for place in _in_order(container):
-                wiring.plugs.append(self._plug(container, place))
-            self._make_plans(wiring)
-            self._publish(container, wiring)
+            for place in in_order(container):
+                wiring.plugs.append(self.join(container, place))
+            for number, plug in enumerate(each for each in wiring.plugs if each.network.pool):
+                plan = self.plan(plug, number, plug is wiring.gateway)
+                plans.endpoints.append(plan.to_json())
+            self.publish(container, wiring)
+            if any(plug.network.named for plug in wiring.plugs):
+                plans.names = self._names.begin(container, wiring)
             undo.pop_all()
+        for plug in wiring.plugs:
+            self._names.put(container, plug)
         self._wired[container.id] = wiring
         for plug in wiring.plugs:
             self._networks.log(plug.network, "connect", container=container.id)
-        return [plug.plan.to_json() for plug in wiring.plugs if plug.plan]
+        return plans
 
     def disconnect(self, container: Container) -> None:
         """Unplug a container that has ended; one that is not plugged in is no error."""
@@ -93,30 +109,41 @@ class Endpoints:
         for plug in wiring.plugs:
             self._networks.log(plug.network, "disconnect", container=container.id)
 
+    def rename(self, container: Container) -> None:
+        """Take note of a container's new name."""
+        wiring = self.wiring(container)
+        for plug in wiring.plugs if wiring else ():
+            self._networks.rename(plug.network, container.id, container.name)
+            if plug.network.named:
+                plug.place.names = names_of(container, plug.place)
+                self._names.put(container, plug)
+
     def close(self) -> None:
-        """End all published ports."""
+        """End all published ports, and the embedded DNS."""
         self._publisher.close()
+        self._names.close()
 
-    def _plug(self, container: Container, place: Attachment) -> Plug:
+    # --- steps, also of lab.engine.rewiring
+
+    def join(self, container: Container, place: Attachment) -> Plug:
+        """Take a container's place in a network: an address, if the network has some."""
         network = self._network_of(place)
-        place.network, place.network_id = network.name, network.id
-        place.endpoint_id = new_id()
+        check_place(place, network)
+        endpoint = new_id()
+        member = Member(container.id, container.name, endpoint, place.wanted_mac)
+        member = self._networks.join(network, member, place.wanted_address)
+        place.network, place.network_id, place.endpoint_id = network.name, network.id, endpoint
         place.names = names_of(container, place) if network.named else None
-        member = Member(container.id, container.name, place.endpoint_id, place.wanted_mac)
-        return Plug(network, place, self._networks.join(network, member, place.wanted_address))
+        return Plug(network, place, member)
 
-    def _network_of(self, place: Attachment) -> Network:
-        """Return the network that a place is in: by its id, once the container has been in it."""
-        if place.network in ("bridge", "host", "none"):
-            return self.check(place.network)
-        return self.check(place.network_id or place.network)
+    def leave(self, container: Container, plug: Plug) -> None:
+        """Give a place back."""
+        self._names.drop(container, plug)
+        self._networks.leave(plug.network, container.id)
+        plug.place.clear()
 
-    def _make_plans(self, wiring: Wiring) -> None:
-        gateway = wiring.gateway
-        for number, plug in enumerate(each for each in wiring.plugs if each.network.pool):
-            self._make_plan(plug, number, plug is gateway)
-
-    def _make_plan(self, plug: Plug, number: int, default_route: bool) -> Endpoint:
+    def plan(self, plug: Plug, number: int, default_route: bool) -> Endpoint:
+        """Return the plan of the interface `eth<number>`, and note it in the record."""
         network, place = plug.network, plug.place
         assert network.pool is not None
         plan = plan_endpoint(
@@ -134,35 +161,34 @@ class Endpoints:
         plug.plan = plan
         return plan
 
-    def _publish(self, container: Container, wiring: Wiring) -> None:
-        """Lead the host's ports to the container, by the network that leads out."""
+    def publish(self, container: Container, wiring: Wiring) -> None:
+        """Lead the host's ports to the container, by the network that leads out, if it does not
+        do so already."""
         plug = wiring.gateway
-        if plug:
-            endpoint = f"{container.name} ({plug.place.endpoint_id})"
-            wiring.published = self._publisher.publish(container, plug.place.address, endpoint)
+        route = plug.network.id if plug else ""
+        if route != wiring.route or not route:
+            self.unpublish(wiring)
+            if plug:
+                endpoint = f"{container.name} ({plug.place.endpoint_id})"
+                address = plug.place.address
+                wiring.published = self._publisher.publish(container, address, endpoint)
+            wiring.route = route
         container.record.ports = port_map(container, wiring.published) if plug else {}
 
-    def _give_back(self, container: Container, wiring: Wiring) -> None:
+    def unpublish(self, wiring: Wiring) -> None:
+        """End the published ports of a container."""
         self._publisher.unpublish(wiring.published)
-        wiring.published = ()
+        wiring.published, wiring.route = (), ""
+
+    def _network_of(self, place: Attachment) -> Network:
+        """Return the network that a place is in: by its id, once the container has been in it."""
+        if place.network in PREDEFINED:
+            return self.check(place.network)
+        return self.check(place.network_id or place.network)
+
+    def _give_back(self, container: Container, wiring: Wiring) -> None:
+        self.unpublish(wiring)
+        self._names.end(container, wiring)
         for plug in wiring.plugs:
-            self._networks.leave(plug.network, container.id)
-        for place in container.record.networks:
-            place.clear()
+            self.leave(container, plug)
         container.record.ports = {}
-
-
-def names_of(container: Container, place: Attachment) -> list[str]:
-    """Return the names that others of a network find a container by, the first one first."""
-    hostname = container.record.config["Hostname"]
-    names = [container.name, *(place.aliases or ()), short_id(container.id), hostname]
-    return list(dict.fromkeys(name for name in names if name))
-
-
-def _in_order(container: Container) -> list[Attachment]:
-    """Return a container's places, that of its network mode first."""
-    record = container.record
-    if not record.networks:
-        record.networks = [Attachment(container.settings.network)]
-    mode = container.settings.network
-    return sorted(record.networks, key=lambda place: mode not in (place.network, place.network_id))

@@ -98,9 +98,10 @@ class Lifecycle:
     async def _start(self, container: Container) -> None:
         self._containers.require_room()
         container.record.warnings = []
-        with ExitStack() as undo:
+        with ExitStack() as stack, ExitStack() as undo:
             undo.callback(self._endpoints.disconnect, container)
-            endpoints = await asyncio.to_thread(self._endpoints.connect, container)
+            plans = await asyncio.to_thread(self._endpoints.connect, container)
+            stack.callback(plans.close)
             undo.callback(self._cgroups.remove, container.id)
             self._cgroups.create(container.id, container.settings.limits)
             undo.callback(self._containers.places.volumes.release, container)
@@ -116,7 +117,8 @@ class Lifecycle:
                 bundle=container.folder,
                 base=bundle.base,
                 rootfs=bundle.rootfs,
-                endpoints=endpoints,
+                endpoints=plans.endpoints,
+                names=plans.names_fd,
                 cgroups=self._cgroups.join_files(container.id),
                 seccomp=bundle.seccomp,
             )

@@ -178,6 +178,13 @@ class Networks:
             if member and network.pool:
                 self._space.release_address(network.pool, IPv4Address(member.address))
 
+    def rename(self, network: Network, container_id: str, name: str) -> None:
+        """Take note of a container's new name; one that is not there is no error."""
+        with self._lock:
+            members = self._members.get(network.id, {})
+            if member := members.get(container_id):
+                members[container_id] = dataclasses.replace(member, name=name)
+
     def log(self, network: Network, action: str, **attributes: str) -> None:
         """Journal something that happened to a network."""
         members = {**attributes, "name": network.name, "type": network.driver}

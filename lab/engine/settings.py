@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.engine.mount_points import MountPoint, parse_bind, parse_mount, parse_tmpfs
+from lab.engine.name_wishes import parse_dns, parse_extra_hosts
 from lab.engine.refusals import refuse_unsupported
 from lab.engine.resources import parse_limits
 from lab.engine.restart_policy import RestartPolicy
 from lab.errors import InvalidParameter
+from lab.network.resolv_conf import DnsWish
 from lab.oci import fields
 from lab.oci.fields import Json
 from lab.oci.runtime_spec import Mount, Rlimit
@@ -146,6 +148,7 @@ class HostSettings:
     rlimits: tuple[Rlimit, ...]
     oom_score_adj: int
     restart: RestartPolicy
+    dns: DnsWish
 
     @classmethod
     def from_json(cls, host: Json) -> HostSettings:
@@ -169,9 +172,10 @@ class HostSettings:
             masked_paths=tuple(fields.texts(host, "MaskedPaths")),
             readonly_paths=tuple(fields.texts(host, "ReadonlyPaths")),
             log_driver=fields.text(fields.obj(host, "LogConfig"), "Type") or "json-file",
-            extra_hosts=tuple(fields.texts(host, "ExtraHosts")),
+            extra_hosts=parse_extra_hosts(host),
             groups=tuple(fields.texts(host, "GroupAdd")),
             rlimits=tuple(map(_rlimit, fields.objects(host, "Ulimits"))),
+            dns=parse_dns(host),
             oom_score_adj=fields.integer(host, "OomScoreAdj"),
             restart=RestartPolicy.from_json(host),
         )

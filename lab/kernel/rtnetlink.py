@@ -18,11 +18,12 @@ LOOPBACK = 1
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_GETADDR = 20, 22
-RTM_NEWROUTE = 24
+RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER = 1, 3, 4, 10
 _IFLA_LINKINFO, _IFLA_AF_SPEC, _IFLA_NET_NS_FD = 18, 26, 28
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
+_INFO_SLAVE_KIND, _INFO_SLAVE_DATA, _BRPORT_ISOLATED = 4, 5, 33
 _INET6_ADDR_GEN_MODE, _GEN_MODE_NONE = 8, 1
 _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -117,6 +118,23 @@ def add_address(index: int, address: str, prefix_length: int) -> Message:
     body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
     operation = f"add address {address}/{prefix_length} to link {index}"
     return Message(operation, RTM_NEWADDR, body, CREATE | EXCL)
+
+
+def isolate_port(index: int) -> Message:
+    """Let a port of a bridge reach the bridge itself, and no other isolated port."""
+    body = _link(index) + _nested(
+        _IFLA_LINKINFO,
+        attribute(_INFO_SLAVE_KIND, b"bridge"),
+        _nested(_INFO_SLAVE_DATA, attribute(_BRPORT_ISOLATED, b"\1")),
+    )
+    return Message(f"isolate port {index} of its bridge", RTM_NEWLINK, body)
+
+
+def delete_default_route() -> Message:
+    """Take the IPv4 default route away; that there is none is no error."""
+    route = (_socket.AF_INET, 0, 0, 0, _TABLE_MAIN, 0, _SCOPE_UNIVERSE, 0, 0)
+    body = struct.pack("=BBBBBBBBI", *route)
+    return Message("delete the default route", RTM_DELROUTE, body, tolerated=(errno.ESRCH,))
 
 
 def add_default_route(gateway: str) -> Message:

@@ -75,6 +75,9 @@ def join(endpoint: Endpoint, sandbox: Netlink, container_netns: int) -> None:
             endpoint.host_name, bridge, endpoint.mtu, endpoint.name, mac, container_netns
         )
     )
+    if endpoint.separate:
+        port = rtnetlink.link_index(sandbox, endpoint.host_name)
+        sandbox.transact(rtnetlink.isolate_port(port))
 
 
 def configure(endpoint: Endpoint, container: Netlink) -> None:

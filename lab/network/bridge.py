@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Sequence
 
 from lab.errors import SyscallError
-from lab.kernel import links, rtnetlink
+from lab.kernel import links, rtnetlink, veth
 from lab.kernel.netlink import Netlink
+from lab.kernel.veth import Endpoint
 from lab.network.ipam import Pool, mac_of
 from lab.network.rules import Segment
 
@@ -61,6 +63,28 @@ class Bridges:
             self._netlink.transact(rtnetlink.delete_link(name))
             self._segments.pop(name, None)
             self._tell()
+
+    def plug(self, endpoint: Endpoint, netns: int, container: Netlink) -> None:
+        """Plug a running container in: its network namespace is the open file `netns`, and
+        `container` a conversation about it.
+
+        Raises SyscallError, and then leaves no interface behind.
+        """
+        with self._lock:
+            veth.join(endpoint, self._netlink, netns)
+        try:
+            veth.configure(endpoint, container)
+        except SyscallError:
+            self.unplug(endpoint)
+            raise
+
+    def unplug(self, endpoint: Endpoint) -> None:
+        """Take a running container's interface away; one that has gone already is no error."""
+        try:
+            self.remove(endpoint.host_name)
+        except SyscallError as error:
+            if error.errno != errno.ENODEV:
+                raise
 
     def links(self) -> list[links.Link]:
         """Return every interface on the sandbox's side: the bridges, and the containers' ends."""

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import LabError, StartError
-from lab.kernel import observed, syscalls, veth
+from lab.kernel import observed, syscalls
 from lab.kernel.flags import CLONE, PR
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Spec
-from lab.runtime import binds, namespaces, process, rootfs, sync
+from lab.runtime import binds, namespaces, process, rootfs, sync, wiring
 
 _INSIDE = ("/dev", "/proc", "/sys")
 """Binds below these, and below a tmpfs, are attached by init, which mounts its own file systems
@@ -40,6 +40,7 @@ class Request:
     hidden: list[str]
     bind_root: str
     stdio: list[int]
+    names: int | None
     seccomp: bytes | None
     launcher: socket.socket
     traced: bool = False
@@ -62,7 +63,8 @@ class Request:
             idmapped=message["idmapped"],
             hidden=message["hidden"],
             bind_root=message["bind_root"],
-            stdio=fds,
+            stdio=fds[:-1] if message["names"] else fds,
+            names=fds[-1] if message["names"] else None,
             seccomp=filter_of(message, filters),
             launcher=launcher,
             traced=message.get("trace") is not None,
@@ -97,7 +99,7 @@ def set_up(request: Request, report: int) -> None:
         _guarded(lambda: _init(spec, request, late, gate), report)
     namespaces.write_id_maps(pid, request.ids.base, request.ids.size)
     sync.report(report, pid=pid)
-    _connect(request.endpoints, pid)
+    wiring.connect(request.endpoints, pid, request.names)
     sync.report(report, go=True)
     os.write(go, sync.GO)
 
@@ -135,17 +137,6 @@ def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
         else:
             binds.attach(trees[mount], mount, request.ids.to_sandbox(0))
     return binds.stage(late, request.hidden[0])
-
-
-def _connect(endpoints: list[dict[str, Any]], pid: int) -> None:
-    fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-    try:
-        for endpoint in endpoints:
-            veth.attach(endpoint, fd)
-        if not endpoints:
-            veth.isolate(fd)
-    finally:
-        os.close(fd)
 
 
 def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int) -> None:

@@ -25,6 +25,7 @@ from lab.kernel.tap import tap
 from lab.runtime import namespaces, sync, tree
 from lab.runtime.enter import enter
 from lab.runtime.init import Request, guarded_exit, set_up
+from lab.runtime.wiring import look_inside
 
 _ETH_P_IP = 0x0800
 _SOCKET_KINDS = {
@@ -124,6 +125,8 @@ class Spawner:
             self._make_sockets(message)
         elif operation == sync.TREE:
             self.helpers.add(tree.fork(message, fds[0], self.launcher))
+        elif operation == sync.INSIDE:
+            self.helpers.add(look_inside(fds, message["names"]))
         else:
             raise ValueError(f"unknown operation {operation!r}")
 

@@ -35,10 +35,11 @@ from typing import Any
 from lab.kernel.tap import shown, tap
 
 START = "start"
-"""id, bundle, base, rootfs, endpoints, cgroups, ids, idmapped, hidden, bind_root, seccomp; and `trace`,
-for START and EXEC, where somebody wants to know the system calls that they lead to.
+"""id, bundle, base, rootfs, endpoints, names, cgroups, ids, idmapped, hidden, bind_root, seccomp; and
+`trace`, for START and EXEC, where somebody wants to know the system calls that they lead to.
 
-Its fds are standard input, output and error, or the one socket that a terminal is sent through."""
+Its fds are standard input, output and error, or the one socket that a terminal is sent through; with
+`names` one more, the channel that the sockets of the container's embedded DNS are sent to."""
 EXEC = "exec"
 """id, process (path of its JSON), cgroups, ids, seccomp; fds: a pidfd of init, then as in START."""
 FILTER = "filter"
@@ -49,6 +50,9 @@ sandbox's network namespace, in the answer of the same name."""
 TREE = "tree"
 """place, base, rootfs, mounts, ids, idmapped, hidden, bind_root; fd: a channel to which the forked
 child itself sends the tree, or its error."""
+INSIDE = "inside"
+"""id, names; fds: a pidfd of init, and a channel to which the forked child itself sends what it
+has in the container's network namespace, or its error: see lab.runtime.wiring."""
 
 STARTED = "started"
 """id, pid; fd: a pidfd."""

@@ -76,7 +76,8 @@ class TaskRequest:
     """What a new task needs: a bundle, where its layers are mounted from, its network and limits.
 
     `base` is the folder that paths in the options of `rootfs` are relative to; `endpoints` are
-    JSON forms of lab.network.endpoint.Endpoint; `cgroups` are files to write 0 to; `seccomp` is
+    JSON forms of lab.network.endpoint.Endpoint; `names` is a channel that the sockets of its
+    embedded DNS are sent to, None if it has none; `cgroups` are files to write 0 to; `seccomp` is
     the key of a filter, or empty.
     """
 
@@ -85,6 +86,7 @@ class TaskRequest:
     base: Path
     rootfs: Sequence[Mount]
     endpoints: Sequence[dict[str, Any]] = ()
+    names: int | None = None
     cgroups: Sequence[str] = ()
     seccomp: str = ""
 
@@ -139,13 +141,15 @@ class Tasks:
             "base": str(request.base),
             "rootfs": [_layer(mount) for mount in request.rootfs],
             "endpoints": list(request.endpoints),
+            "names": request.names is not None,
             "cgroups": list(request.cgroups),
             "seccomp": request.seccomp,
             "hidden": self._hidden,
             "bind_root": self._bind_root,
             **self._common,
         }
-        return self._launch(message, list(stdio))
+        extra = [] if request.names is None else [request.names]
+        return self._launch(message, [*stdio, *extra])
 
     def exec(self, target: Task, request: ExecRequest, stdio: Sequence[int]) -> Task:
         """Start a process in a running container; StartError if it could not."""
@@ -196,21 +200,31 @@ class Tasks:
             "bind_root": self._bind_root,
             **self._common,
         }
+        return self._ask_child(message, [])[0]
+
+    def inside(self, task: Task, names: bool = False) -> list[int]:
+        """Return descriptors of a container's network namespace, of a netlink socket in it, and
+        with `names` of its embedded DNS; StartError if the container has ended."""
+        message = {"op": sync.INSIDE, "id": f"inside-{next(self._counter)}", "names": names}
+        return self._ask_child(message, [task.pidfd])
+
+    def _ask_child(self, message: dict[str, Any], fds: list[int]) -> list[int]:
+        """Return the descriptors that a child of the spawner sends on a channel of its own."""
         ours, theirs = channel.pair()
         with ours:
             ours.settimeout(START_LIMIT)
             try:
                 with theirs:
-                    channel.send(self._connection, message, [theirs.fileno()])
+                    channel.send(self._connection, message, [*fds, theirs.fileno()])
                 received = channel.receive(ours)
             except OSError as error:
                 raise Unavailable(f"the sandbox does not answer: {error}") from None
         if received is None:
             raise Unavailable("the sandbox does not answer")
-        answer, fds = received
-        if not fds:
+        answer, found = received
+        if not found:
             raise StartError(answer.get("error", os.strerror(errno.EMFILE)))
-        return fds[0]
+        return found
 
     def _launch(self, message: dict[str, Any], fds: list[int]) -> Task:
         if self._tracer is not None:

@@ -64,7 +64,6 @@ def test_limits_of_processes() -> None:
         ("Init", True, "--init"),
         ("Devices", [{"PathOnHost": "/dev/x"}], "--device"),
         ("SecurityOpt", ["seccomp=unconfined"], "--security-opt"),
-        ("Dns", ["1.1.1.1"], "--dns"),
         ("PidMode", "host", "--pid"),
         ("UsernsMode", "host", "UsernsMode"),
         ("CgroupnsMode", "host", "CgroupnsMode"),
