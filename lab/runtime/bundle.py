@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.kernel.idmap import CONTAINER_IDS
 from lab.oci.runtime_spec import Linux, Mount, Process, Spec
 
 _CGROUP_OPTIONS = ("ro", "nosuid", "nodev", "noexec")
-_SYSCTL = {"net.ipv4.ip_unprivileged_port_start": "0"}
-"""Docker's default: a container's own network has no privileged ports."""
+_SYSCTL = {
+    "net.ipv4.ip_unprivileged_port_start": "0",
+    "net.ipv4.ping_group_range": f"0 {CONTAINER_IDS - 1}",
+}
+"""Docker's defaults: a container's own network has no privileged ports, and everybody may ping."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ def test_nonsense_is_passed_over(spawner: Running) -> None:
 def test_a_missing_filter_starts_nothing(spawner: Running) -> None:
     """Is a container whose seccomp filter is not there refused, instead of run without one?"""
     whole = {
+        "names": False,
         "cgroups": [],
         "ids": {"base": 0},
         "idmapped": False,
