@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from lab.api import (
-    absent,
     accounts,
     archives,
     attach,
     builds,
     commits,
     containers,
+    disk_usage,
     elsewhere,
     errors,
     execs,
@@ -38,6 +38,7 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     system.ROUTES,
     containers.ROUTES,
     files.ROUTES,
+    disk_usage.ROUTES,
     attach.ROUTES,
     execs.ROUTES,
     running.ROUTES,
@@ -47,7 +48,6 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     builds.ROUTES,
     networks.ROUTES,
     volumes.ROUTES,
-    absent.ROUTES,
     elsewhere.ROUTES,
 )
 

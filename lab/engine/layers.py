@@ -100,6 +100,14 @@ class Layers:
         """Return the bytes of one unpacked layer, without those below it."""
         return self.snapshots.usage(str(chain))
 
+    def total(self) -> int:
+        """Return the bytes of all unpacked layers, each counted once however many images share it."""
+        return sum(
+            snapshot.size or 0
+            for snapshot in self.snapshots.walk()
+            if snapshot.kind is Kind.COMMITTED and not snapshot.key.endswith(_INIT)
+        )
+
     @contextmanager
     def hold(self, chains: Iterable[Digest]) -> Iterator[None]:
         """Keep layers, existing or still to come, until an image has them.
