@@ -18,6 +18,7 @@ from lab.api import (
     errors,
     execs,
     files,
+    hub_page,
     images,
     lab,
     lab_builds,
@@ -70,7 +71,7 @@ def make_app(engine: Engine) -> web.Application:
         for method, path, handler in routes:
             app.router.add_route(method, path, handler)
             app.router.add_route(method, r"/v{version:[0-9][0-9.]*}" + path, handler)
-    for method, path, handler in (*EXTENSION, *accounts.ROUTES):
+    for method, path, handler in (*EXTENSION, *accounts.ROUTES, *hub_page.ROUTES):
         app.router.add_route(method, path, handler)
     app.on_response_prepare.append(common_headers)
     return app

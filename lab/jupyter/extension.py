@@ -15,7 +15,7 @@ from jupyter_server.extension.application import ExtensionApp
 from tornado import web
 
 from lab.config import Config
-from lab.jupyter import environment, meter
+from lab.jupyter import environment, hub, meter
 from lab.jupyter.foreign import ForeignEngine
 from lab.jupyter.keeper import EngineKeeper, Status
 
@@ -65,11 +65,14 @@ class LabExtension(ExtensionApp):
         self.engine = self._engine_of(config)
         self.settings[_ENGINE] = self.engine
         self.settings[meter.METER] = meter.Meter()
+        self.settings[hub.HUB] = None if config.docker_host else config.socket
         self.engine.start()
 
     def initialize_handlers(self) -> None:
         self.handlers.append((r"/lab/engine/?", EngineHandler))
         self.handlers.append((r"/lab/doctor/?", meter.MeterHandler))
+        self.handlers.append((r"/lab/hub", web.RedirectHandler, {"url": "hub/"}))
+        self.handlers.append((r"/lab/hub/(.*)", hub.HubHandler))
 
     def _prepare_handlers(self) -> None:
         super()._prepare_handlers()  # type: ignore[no-untyped-call]

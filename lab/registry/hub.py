@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -20,6 +23,9 @@ from lab.registry.source import Source
 from lab.registry.storage import Storage
 from lab.registry.tokens import Tokens, load_key
 from lab.registry.uploads import Uploads
+
+if TYPE_CHECKING:
+    from lab.registry.page.site import Site
 
 SERVICE = "docker-learning-lab"
 """The name under which the Hub issues and accepts tokens."""
@@ -65,13 +71,21 @@ class Hub:
         self.catalog = Catalog(catalog)
         self.uploads = Uploads(root / "uploads")
         self.rights = Rights(self.database, lambda name: self.source(name).exists(name))
-        tokens = Tokens(load_key(root / "token.key"), SERVICE)
+        self._key = load_key(root / "token.key")
+        tokens = Tokens(self._key, SERVICE)
         self.access = Access(self.accounts, self.rights, tokens, SERVICE)
         self._listeners: list[PushListener] = []
 
     def app(self) -> web.Application:
         """Return the web application that serves this Hub."""
         return make_app(self)
+
+    @cached_property
+    def site(self) -> Site:
+        """The Hub's page for people; loaded when somebody looks at it."""
+        from lab.registry.page.site import Site
+
+        return Site(self, hmac.digest(self._key, b"page", "sha256"))
 
     def source(self, name: Repository) -> Source:
         """Return where a repository is read from."""

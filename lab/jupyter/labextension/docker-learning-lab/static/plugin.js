@@ -1,13 +1,18 @@
-// JupyterLab's side of the isolation meter: a command, a card in the launcher, a panel.
+// JupyterLab's side of the isolation meter and of the Hub: commands, cards in the launcher, a panel.
 
 import { Meter } from "./meter.js";
 import { languageOf, words } from "./words.js";
 
 const COMMAND = "docker-lab:doctor";
+const HUB = "docker-lab:hub";
 // no fill of its own: JupyterLab would give it its theme's colour
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="16" style="fill: none">
   <g class="jp-icon3" stroke="#616161" stroke-width="1.8" stroke-linecap="round">
     <path d="M4 17a8 8 0 1 1 16 0"/><path d="M12 17l4.2-5.4"/><path d="M4 20.5h16"/></g></svg>`;
+
+const HUB_ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="16" style="fill: none">
+  <g class="jp-icon3" stroke="#616161" stroke-width="1.8" stroke-linejoin="round">
+    <path d="M4 8l8-4 8 4v8l-8 4-8-4z"/><path d="M4 8l8 4 8-4M12 12v8"/></g></svg>`;
 
 /** Return the plugin; `shared` gives the modules that JupyterLab shares. */
 export async function makePlugin(shared) {
@@ -51,9 +56,26 @@ export async function makePlugin(shared) {
       const category = words(language(), "category");
       palette?.addItem({ command: COMMAND, category });
       cards?.add({ command: COMMAND, category, rank: 1 });
+      addHub(app, palette, cards, services, new icons.LabIcon({ name: "docker-lab:hub", svgstr: HUB_ICON }), language);
       void restorer?.restore(tracker, { command: COMMAND, name: () => "doctor" });
     },
   };
+}
+
+/** Add the command and the card that open the Hub's page, which is in a window of its own. */
+function addHub(app, palette, cards, services, icon, language) {
+  app.commands.addCommand(HUB, {
+    label: () => words(language(), "hub"),
+    caption: () => words(language(), "hubCaption"),
+    icon,
+    execute: () => {
+      const { baseUrl } = services.ServerConnection.makeSettings();
+      window.open(`${baseUrl}lab/hub/?lang=${language()}`, "docker-lab-hub");
+    },
+  });
+  const category = words(language(), "category");
+  palette?.addItem({ command: HUB, category });
+  cards?.add({ command: HUB, category, rank: 2 });
 }
 
 function makePanel(lumino, apputils, icon, meter) {
