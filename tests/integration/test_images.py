@@ -156,14 +156,6 @@ def test_search_shows_official_images(cli: Cli) -> None:
     assert lines[1].split() == ["nginx", "0", "[OK]"]
 
 
-@pytest.mark.parametrize("call", [["save", "busybox"], ["load", "-i", "/dev/null"]])
-def test_what_is_missing_says_so(cli: Cli, call: list[str]) -> None:
-    """Is what the engine does not have yet refused by name?"""
-    done = cli(*call)
-    assert done.returncode == 1
-    assert f"this engine does not have docker {call[0]} yet" in done.stderr
-
-
 def _tar(name: str = "x") -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
