@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test test-all lint bench lock clean
+.PHONY: help lab setup test test-all lint bench conformance lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -33,6 +33,11 @@ lint: $(VENV)/.installed-dev ## style and types
 
 bench: $(VENV)/.installed-dev ## measure beside a Docker Engine, if this machine has one
 	@$(BIN)/python -m bench
+
+conformance: $(VENV)/.installed-dev ## run docker-py's own tests against the engine (fetches them; not part of test)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[conformance]'
+	@$(BIN)/python -m tests.conformance --save $(TESTS)
+	@$(BIN)/python -m tests.conformance.report
 
 lock: ## choose the container image's Python packages anew
 	@bash binder/lock

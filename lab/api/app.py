@@ -52,6 +52,9 @@ _RESOURCES: tuple[Sequence[Route], ...] = (
     elsewhere.ROUTES,
 )
 
+DOCKER: Sequence[Route] = tuple(route for routes in _RESOURCES for route in routes)
+"""Routes of Docker's API, without the version before them."""
+
 EXTENSION: Sequence[Route] = (
     *lab.ROUTES,
     *lab_builds.ROUTES,
@@ -67,14 +70,13 @@ def make_app(engine: Engine) -> web.Application:
         middlewares=[lab_trace.trace_requests, errors.error_middleware, check_version]
     )
     app[ENGINE] = engine
-    for routes in _RESOURCES:
-        for method, path, handler in routes:
-            app.router.add_route(method, path, handler)
-            app.router.add_route(method, r"/v{version:[0-9][0-9.]*}" + path, handler)
+    for method, path, handler in DOCKER:
+        app.router.add_route(method, path, handler)
+        app.router.add_route(method, r"/v{version:[0-9][0-9.]*}" + path, handler)
     for method, path, handler in (*EXTENSION, *accounts.ROUTES, *hub_page.ROUTES):
         app.router.add_route(method, path, handler)
     app.on_response_prepare.append(common_headers)
     return app
 
 
-__all__ = ["API_VERSION", "ENGINE", "MIN_API_VERSION", "make_app"]
+__all__ = ["API_VERSION", "DOCKER", "ENGINE", "MIN_API_VERSION", "make_app"]

@@ -42,13 +42,16 @@ async def attach(request: web.Request) -> web.StreamResponse:
     client.wanted = wanted
     client.take_over(_media_type(request, container), "Upgrade" in request.headers)
     if flag(request, "logs") and container.log is not None:
+        await client.noticed()
         await _send_log(container.log, client)
     if flag(request, "stream") and not client.closed.done():
         container.streams.attach(client)
         request.app[ENGINE].containers.log_event(container, "attach")
+        await client.noticed()
         await client.closed
     else:
         client.finish()
+        await client.noticed()
     return Taken()
 
 

@@ -21,15 +21,14 @@ from lab.engine.settings import HOST_DEFAULTS, HostSettings
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci.fields import Json
 
-_LIMITS = {"memory": "Memory", "memswap": "MemorySwap", "cpushares": "CpuShares"}
-_REFUSED = {
-    "cpuperiod": "--cpu-period",
-    "cpuquota": "--cpu-quota",
-    "cpusetcpus": "--cpuset-cpus",
-    "cpusetmems": "--cpuset-mems",
-    "cgroupparent": "--cgroup-parent",
-    "outputs": "--output",
+_LIMITS = {
+    "memory": "Memory",
+    "memswap": "MemorySwap",
+    "cpushares": "CpuShares",
+    "cpuperiod": "CpuPeriod",
+    "cpuquota": "CpuQuota",
 }
+_REFUSED = {"cgroupparent": "--cgroup-parent", "outputs": "--output"}
 _TYPES = ("application/x-tar", "application/tar", "application/octet-stream", "")
 
 
@@ -82,6 +81,8 @@ def _settings(request: web.Request) -> StepSettings:
     for name, key in _LIMITS.items():
         host[key] = number(request, name, 0)
     mode = request.query.get("networkmode") or "default"
+    host["CpusetCpus"] = request.query.get("cpusetcpus", "")
+    host["CpusetMems"] = request.query.get("cpusetmems", "")
     host["NetworkMode"] = "bridge" if mode == "default" else mode
     host["ExtraHosts"] = request.query.getall("extrahosts", []) or None
     host["ShmSize"] = number(request, "shmsize") or HOST_DEFAULTS["ShmSize"]

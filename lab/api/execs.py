@@ -63,6 +63,7 @@ async def _start_attached(
         # the answer's header is out: Docker, too, tells the client through the stream
         client.tell(f"{describe(exec_failure(error))}\r\n".encode())
         wanted.streams.abandon()
+    await client.noticed()
     await client.closed
     return Taken()
 

@@ -77,7 +77,8 @@ def _host(source: Json) -> Json:
     if host["MemorySwappiness"] == -1:
         host["MemorySwappiness"] = None
     if not fields.text(fields.obj(host, "LogConfig"), "Type"):
-        host["LogConfig"] = HOST_DEFAULTS["LogConfig"]
+        options = fields.text_map(fields.obj(host, "LogConfig"), "Config")
+        host["LogConfig"] = {**HOST_DEFAULTS["LogConfig"], "Config": dict(options)}
     # clients write "nothing in particular" as an empty value
     for key in ("IpcMode", "CgroupnsMode", "Runtime", "ShmSize"):
         host[key] = host[key] or HOST_DEFAULTS[key]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import struct
+import termios
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +24,7 @@ from lab.runtime.stdio import STDOUT, Streams
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 _HIGH_WATER = 1 << 18
+_MOMENT, _PATIENCE = 0.001, 200
 
 
 class JsonStream:
@@ -113,6 +116,8 @@ class Hijacked(asyncio.Protocol):
         self.framed = not streams.terminal
         """Whether the client expects frames that tell the streams apart."""
         self.closed = asyncio.get_running_loop().create_future()
+        self._early: list[bytes] | None = []
+        self._finished = False
         self.wanted: frozenset[int] = frozenset()
 
     def take_over(self, media_type: str, upgrade: bool) -> None:
@@ -125,6 +130,30 @@ class Hijacked(asyncio.Protocol):
         self._transport.set_protocol(self)
         self._transport.set_write_buffer_limits(_HIGH_WATER)
         self._transport.write(f"{head}Content-Type: {media_type}\r\n\r\n".encode())
+
+    async def noticed(self) -> None:
+        """Wait until the client has read the answer's head, for a moment at most.
+
+        Clients that read ahead (docker-py) lose what comes in one piece with it, so output is kept
+        until then.  Source: unix(7), SIOCOUTQ: what the other side has not read yet.
+        """
+        if self._early is None:
+            return
+        sock = self._transport.get_extra_info("socket")
+        for _ in range(_PATIENCE):
+            if sock.fileno() < 0 or not _unread(sock.fileno()):
+                break
+            await asyncio.sleep(_MOMENT)
+        self.release()
+
+    def release(self) -> None:
+        """Send what was kept, and from now on everything at once."""
+        early, self._early = self._early or [], None
+        for data in early:
+            self._transport.write(data)
+        if self._finished:
+            self._close()
+        self._streams.resume()
 
     # --- asyncio.Protocol
 
@@ -166,21 +195,29 @@ class Hijacked(asyncio.Protocol):
 
     def send(self, stream: int, data: bytes) -> None:
         if stream in self.wanted:
-            self._transport.write(frame(stream, data) if self.framed else data)
+            self._write(frame(stream, data) if self.framed else data)
 
     def tell(self, data: bytes) -> None:
         """Send the engine's own words, as output of whatever was wanted."""
-        self._transport.write(frame(STDOUT, data) if self.framed else data)
+        self._write(frame(STDOUT, data) if self.framed else data)
 
     def ready(self) -> bool:
-        return self._ready.is_set()
+        return self._ready.is_set() and not self._early
 
     async def room(self) -> None:
         """Wait until the client has taken what was sent, or most of it, or has gone."""
         await self._ready.wait()
 
     def finish(self) -> None:
-        self._close()
+        self._finished = True
+        if self._early is None:
+            self._close()
+
+    def _write(self, data: bytes) -> None:
+        if self._early is None:
+            self._transport.write(data)
+        else:
+            self._early.append(data)
 
     def _close(self) -> None:
         if not self.closed.done():
@@ -190,6 +227,12 @@ class Hijacked(asyncio.Protocol):
     def _resume_reading(self) -> None:
         if not self._transport.is_closing():
             self._transport.resume_reading()
+
+
+def _unread(fd: int) -> int:
+    """Return the bytes that were sent on a socket and have not been read."""
+    count: int = struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))[0]
+    return count
 
 
 class DetachKeys:

@@ -88,9 +88,12 @@ class Commits:
         async with container.lock:
             if container.status is Status.REMOVING:
                 raise Conflict(f"You cannot commit container {container.id} which is being removed")
-            held = pause and container.status is Status.RUNNING
-            if held:
-                await self._pausing.hold(container)
+            held = False
+            if pause and container.status is Status.RUNNING:
+                # one that is just ending needs no holding, and one that cannot be held is read as it is
+                with suppress(LabError):
+                    await self._pausing.hold(container)
+                    held = True
         try:
             yield
         finally:

@@ -40,7 +40,9 @@ def make(catalog: Path, folder: Path) -> None:
         for layer in manifest.layers:
             shutil.copy(_blob(catalog, layer), _blob(folder, layer))
     added = made.add_layer([_users()])
-    _add(made, busybox, added, ["alpine:3.10", "alpine:latest"], ("/bin/sh",))
+    # two images: what a test does to one of them must not happen to the other
+    _add(made, busybox, added, ["alpine:3.10"], ("/bin/sh",))
+    _add(made, busybox, added, ["alpine:latest"], ("/bin/sh",), "latest")
     _add(made, busybox, None, ["busybox:latest"], ("sh",))
     _add(made, hello, None, ["hello-world:latest"], hello[1].config.cmd or ())
     made.finish()
@@ -52,6 +54,7 @@ def _add(
     added: Layer | None,
     names: list[str],
     cmd: tuple[str, ...],
+    version: str = "",
 ) -> None:
     manifest, config = image
     layers = list(manifest.layers)
@@ -60,7 +63,8 @@ def _add(
         config = config.with_step(
             History(_DATE, "users and folders of the stand-in"), added.diff_id
         )
-    config = replace(config, config=replace(config.config, cmd=cmd))
+    labels = {"stand-in": version} if version else {}
+    config = replace(config, config=replace(config.config, cmd=cmd, labels=labels))
     made.add_image(config, layers, names, {"org.opencontainers.image.description": "a stand-in"})
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lab.api.streams import DetachKeys, Hijacked, frame, parse_detach_keys
+from lab.api.streams import Hijacked, frame, parse_detach_keys
 from lab.errors import InvalidParameter
 from lab.runtime.stdio import STDERR, STDOUT, Streams
 
@@ -67,7 +66,7 @@ class FakeStreams(Streams):
 
 
 def hijacked(
-    streams: Streams, writes: bool = True, keys: bytes = KEYS
+    streams: Streams, writes: bool = True, keys: bytes = KEYS, released: bool = True
 ) -> tuple[Hijacked, FakeTransport, list[Any]]:
     lost: list[Any] = []
     transport = FakeTransport()
@@ -78,6 +77,8 @@ def hijacked(
     client.wanted = frozenset((STDOUT, STDERR))
     client.take_over("application/vnd.docker.raw-stream", upgrade=True)
     streams.attach(client)
+    if released:
+        client.release()
     return client, transport, lost
 
 
@@ -86,48 +87,6 @@ def in_loop(work: Callable[[], None]) -> None:
         work()
 
     asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("typed", "passed", "detached"),
-    [
-        (b"hello", b"hello", False),
-        (b"\x10\x11", b"", True),
-        (b"ab\x10\x11never", b"ab", True),
-        (b"\x10x", b"\x10x", False),
-        (b"\x10\x10\x11", b"\x10", True),
-        (b"\x11\x10", b"\x11", False),
-        (b"\x10", b"", False),
-    ],
-)
-def test_detach_keys(typed: bytes, passed: bytes, detached: bool) -> None:
-    """Are the keys found, and half of them held back until it is clear?"""
-    assert DetachKeys(KEYS).feed(typed) == (passed, detached)
-    # the same, one key at a time
-    keys, got = DetachKeys(KEYS), b""
-    for byte in typed:
-        more, found = keys.feed(bytes([byte]))
-        got += more
-        if found:
-            break
-    assert (got, found) == (passed, detached)
-
-
-@given(st.lists(st.sampled_from([b"a", b"\x10", b"\x11", b"\x10\x10"])), st.integers(1, 5))
-def test_nothing_typed_is_lost(pieces: list[bytes], size: int) -> None:
-    """Is everything passed on that does not belong to the keys, however it is cut?"""
-    typed = b"".join(pieces)
-    keys, got, found = DetachKeys(KEYS), b"", False
-    for start in range(0, len(typed), size):
-        more, found = keys.feed(typed[start : start + size])
-        got += more
-        if found:
-            break
-    before = typed.split(KEYS)[0]
-    if KEYS in typed:
-        assert found and got == before
-    else:
-        assert not found and typed.startswith(got) and len(typed) - len(got) < len(KEYS)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +226,32 @@ def test_the_end_of_the_output() -> None:
         assert transport.closed and client.closed.done()
 
     in_loop(work)
+
+
+def test_output_waits_until_the_head_has_been_read() -> None:
+    """Is what comes before sent afterwards, in order, and is the connection closed then only?"""
+
+    async def work() -> None:
+        here, there = socket.socketpair()
+        streams = FakeStreams()
+        client, transport, _ = hijacked(streams, released=False)
+        transport.get_extra_info = lambda name: here  # type: ignore[attr-defined]
+        here.send(b"head")
+        head = bytes(transport.sent)
+        client.send(STDOUT, b"out")
+        assert not client.ready()
+        streams.abandon()
+        waiting = asyncio.create_task(client.noticed())
+        await asyncio.sleep(0)
+        assert bytes(transport.sent) == head and not transport.closed
+        there.recv(10)
+        await waiting
+        assert bytes(transport.sent) == head + frame(STDOUT, b"out")
+        assert transport.closed and client.ready()
+        here.close()
+        there.close()
+
+    asyncio.run(work())
 
 
 def test_nobody_there_any_more() -> None:
