@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -19,6 +20,15 @@ from lab.oci.manifest import Manifest, parse
 from lab.sandbox import process, reset
 
 IMAGE = "busybox"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One of the two engines: where it listens, and a command that enters its network namespace."""
+
+    name: str
+    host: str
+    enter: Sequence[str] = ()
 
 
 @contextlib.contextmanager
@@ -34,7 +44,7 @@ def ours(folder: Path, catalog: Path) -> Iterator[process.EngineProcess]:
 
 
 @contextlib.contextmanager
-def dockers(folder: Path, catalog: Path) -> Iterator[str | None]:
+def dockers(folder: Path, catalog: Path) -> Iterator[Peer | None]:
     """Run a Docker Engine in a network namespace of its own; None if there is none to run."""
     program = shutil.which("dockerd")
     if program is None or os.getuid() != 0:
@@ -51,7 +61,9 @@ def dockers(folder: Path, catalog: Path) -> Iterator[str | None]:
         layer = _layer(catalog)
         client.api.import_image_from_file(str(layer), repository=IMAGE, tag="latest")
         client.close()
-        yield f"unix://{socket}"
+        enter = ("nsenter", "-t", str(daemon.pid), "-n")
+        subprocess.run([*enter, "ip", "link", "set", "lo", "up"], check=True)
+        yield Peer("theirs", f"unix://{socket}", enter)
     finally:
         daemon.terminate()
         daemon.wait(60)

@@ -7,13 +7,14 @@ Docker's classic image store.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from lab.engine.image_events import log_image, name_members
 from lab.engine.layers import Layers, chain_ids
 from lab.engine.state import Status
-from lab.errors import Conflict
+from lab.errors import Conflict, NotFound
 from lab.ids import short_id
 from lab.image.store import Image, ImageStore
 from lab.journal import Journal
@@ -120,16 +121,19 @@ class Remover:
             if quiet and (not self._is_dangling(image) or isinstance(conflict, _InUse)):
                 return
             raise
-        for ref in self.names(image):
-            self._forget(image, ref, records)
-        self._store.delete(image.id)
-        log_image(self._journal, "delete", str(image.id), str(image.id), {})
+        with self._journal.together():
+            for ref in self.names(image):
+                self._forget(image, ref, records)
+            self._store.delete(image.id)
+            log_image(self._journal, "delete", str(image.id), str(image.id), {})
         records.append(Removed(deleted=str(image.id)))
         own = set(chain_ids(image.config.diff_ids))
         gone = [chain for chain in self._layers.collect() if chain in own]
         records.extend(Removed(deleted=str(chain)) for chain in gone)
         if prune and image.parent is not None:
-            self._delete(self._store.get(image.parent), records, False, True, quiet=True)
+            # it may have been removed while a build was making this one of it
+            with suppress(NotFound):
+                self._delete(self._store.get(image.parent), records, False, True, quiet=True)
 
     def _check(self, image: Image, force: bool, with_names: bool) -> None:
         """Raise Conflict if an image must stay; `with_names` counts names as a reason."""
@@ -150,10 +154,11 @@ class Remover:
             raise _InUse(_conflict(image.id, False, what))
 
     def _forget(self, image: Image, ref: Reference, records: list[Removed]) -> None:
-        self._store.untag(ref)
         image_id = str(image.id)
         labels = image.config.config.labels
-        log_image(self._journal, "untag", image_id, image_id, labels, **name_members(ref))
+        with self._journal.together():
+            self._store.untag(ref)
+            log_image(self._journal, "untag", image_id, image_id, labels, **name_members(ref))
         records.append(Removed(untagged=ref.familiar()))
 
     def _is_dangling(self, image: Image) -> bool:

@@ -84,7 +84,7 @@ class ImageStore:
     ) -> Image:
         """Store an image and its configuration's blob; the one that is there stays as it is.
 
-        Raises InvalidParameter if configuration, history and layers do not fit together.
+        A `parent` that is gone by now is none.  InvalidParameter if the parts do not fit together.
         """
         config = ImageConfig.from_bytes(config_bytes)
         problem = mismatch(config, len(layers))
@@ -94,7 +94,7 @@ class ImageStore:
             image_id = self._blobs.put(config_bytes)
             self._database.execute(
                 "INSERT INTO images (id, config, layers, size, parent, added_ns)"
-                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                " VALUES (?, ?, ?, ?, (SELECT id FROM images WHERE id = ?), ?) ON CONFLICT DO NOTHING",
                 (
                     str(image_id),
                     config_bytes,

@@ -145,8 +145,17 @@ def test_answers_are_as_documented(extension: Extension, busy: Container) -> Non
 def test_accounts_are_as_documented(engine: EngineProcess, client: docker.DockerClient) -> None:
     """Are a new account, the same again, another password and a wrong name answered as documented?"""
     address = f"{client.api.base_url}/lab/v1/accounts"
-    for name, password in (("yamlone", "s3cret-one"), ("yamlone", "s3cret-one"), ("", "x")):
-        answer = client.api.post(address, json={"Name": name, "Password": password}, timeout=20)
+    body = OPERATIONS["makeAccount"][2]["requestBody"]["content"]["application/json"]["schema"]
+    for name, password, status in (
+        ("yaml", "s3cret-one", 201),
+        ("yaml", "s3cret-one", 200),
+        ("yaml", "s3cret-two", 409),
+        ("", "s3cret-one", 400),
+    ):
+        members = {"name": name, "password": password}
+        assert set(body["properties"]) == set(members)
+        answer = client.api.post(address, json=members, timeout=20)
+        assert answer.status_code == status
         check("makeAccount", answer.status_code, answer.json())
 
 

@@ -189,6 +189,8 @@ def test_parents_and_children(images: ImageStore, blobs: BlobStore) -> None:
     images.delete(base.id)
     assert images.get(child.id).parent is None
     assert images.children(base.id) == []
+    late = make_image(images, blobs, "late", base.id)
+    assert images.get(late.id).parent is None
 
 
 def test_deleting_takes_the_names_along(images: ImageStore, blobs: BlobStore) -> None:
