@@ -11,6 +11,7 @@ from lab.engine.container_mounts import in_order, runtime_mounts
 from lab.engine.containers import Container
 from lab.engine.etc_files import EtcFiles
 from lab.engine.filters import SeccompFilters
+from lab.engine.sharing import Shares
 from lab.engine.volumes import Volumes
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Process
@@ -47,10 +48,15 @@ class Bundles:
         self._volumes = volumes
         self._files = files
 
-    def prepare(self, container: Container) -> Bundle:
+    def prepare(self, container: Container, shares: Shares) -> Bundle:
         """Write a container's bundle for one run, and return what else its start needs."""
         record, settings = container.record, container.settings
         config = record.config
+        donor = shares.target if "network" in shares.of_target else None
+        if donor:
+            # as with Docker: it is the same machine in the network
+            for key in ("Hostname", "Domainname"):
+                config[key] = donor.record.config[key]
         seccomp = self._filters.key(settings.capabilities)
         plan = BundlePlan(
             hostname=config["Hostname"],
@@ -65,6 +71,9 @@ class Bundles:
             cgroups=self._cgroups,
             owner=self._ids.to_sandbox(0),
             shm_bytes=settings.shm_bytes,
+            joined=(*shares.of_target, *shares.of_host),
+            on_host="network" in shares.of_host,
+            files=donor.folder if donor else None,
         )
         write_bundle(container.folder, process_of(container), plan)
         rootfs = self._snapshots.mounts(container.id)

@@ -162,7 +162,7 @@ class Containers:
             host=host,
             path=path,
             args=args,
-            networks=places or [Attachment(host["NetworkMode"])],
+            networks=[Attachment(host["NetworkMode"])] if places is None else places,
         )
         with ExitStack() as undo:
             self._snapshots.prepare(container_id, self._layers.container_parent(image))

@@ -130,6 +130,7 @@ class Engine:
         self.networks = self.networking.networks
         self.endpoints = self.networking.endpoints
         self.way_out = self.networking.way_out
+        self.host_network = self.networking.host_network
 
     def _build_containers(self, root: Path) -> None:
         folders = HostFolders(Path(self.config.bind_root or "/"), [root])
@@ -170,7 +171,7 @@ class Engine:
         self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups, self.pausing)
         self.files = Files(self.containers, self.snapshots, self.tasks, self.ids)
         self.probes = Probes(self.containers, self.execs)
-        for companion in (self.pausing, self.probes):
+        for companion in (self.pausing, self.probes, self.host_network):
             self.lifecycle.accompany(companion)
         self.pausing.accompany(self.probes)
         self.top = Top(self.containers, self.cgroups, self.ids)
@@ -254,6 +255,7 @@ class Engine:
     async def close(self) -> None:
         """Close everything, when no request is being served any more."""
         await self.execs.settle()
+        await asyncio.to_thread(self.host_network.close)
         await asyncio.to_thread(self.endpoints.close)
         await asyncio.to_thread(self.way_out.close)
         first = (self.files, self.builds, self.transfer, self.registries)

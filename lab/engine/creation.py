@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 
+from lab.engine import sharing
 from lab.engine.containers import Container, Containers
 from lab.engine.endpoints import Endpoints
 from lab.engine.host_folders import HostFolders
@@ -13,7 +14,7 @@ from lab.engine.mount_points import BIND, MountPoint
 from lab.engine.resources import verify
 from lab.engine.settings import HostSettings
 from lab.engine.state import Attachment
-from lab.errors import InvalidParameter, NotFound
+from lab.errors import InvalidParameter
 from lab.network.bindings import Port, parse_port_bindings
 from lab.oci.fields import Json
 from lab.runtime.cgroups import CgroupManager
@@ -45,8 +46,11 @@ class Creation:
         self, name: str, config: Json, host: Json, places: list[Attachment] | None = None
     ) -> tuple[Container, list[str]]:
         """Create a container in the networks of `places`; return it with Docker's warnings."""
+        sharing.check(config, host)
+        sharing.adapt(host, self._containers.get)
         settings = HostSettings.from_json(host)
-        self._check_network(settings.network)
+        if sharing.is_container(settings.network):
+            places = []
         self._endpoints.check_places(places or [])
         if settings.auto_remove and settings.restart.name != "no":
             raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
@@ -57,6 +61,10 @@ class Creation:
         for point in settings.points:
             if point.type == BIND:
                 warnings += await asyncio.to_thread(self._check_bind, point)
+        if settings.network == sharing.HOST and host["PortBindings"]:
+            warnings.append("Published ports are discarded when using host network mode")
+        if sharing.HOST in (settings.network, host["UTSMode"]) and not config["Hostname"]:
+            config["Hostname"] = os.uname().nodename
         container = self._containers.create(name, config, host, places)
         try:
             await self._containers.places.fill(container)
@@ -64,14 +72,6 @@ class Creation:
             self._containers.remove(container, volumes=True)
             raise
         return container, warnings
-
-    def _check_network(self, name: str) -> None:
-        """Refuse a network that the engine does not support; an absent one is missed at the start.
-
-        So it is with Docker, and clients take a 404 at the creation for a missing image.
-        """
-        with contextlib.suppress(NotFound):
-            self._endpoints.check(name)
 
     def _check_bind(self, bind: MountPoint) -> list[str]:
         self._folders.check(bind.source)

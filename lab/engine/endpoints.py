@@ -20,7 +20,7 @@ from lab.engine.networks import Member, Networks
 from lab.engine.publishing import Publisher, port_map
 from lab.engine.state import Attachment
 from lab.engine.wiring import Plug, Wiring, in_order, names_of
-from lab.errors import NotFound, Unsupported
+from lab.errors import NotFound
 from lab.ids import new_id
 from lab.network.endpoint import Endpoint, plan_endpoint
 
@@ -56,11 +56,8 @@ class Endpoints:
         self._wired: dict[str, Wiring] = {}
 
     def check(self, name: str) -> Network:
-        """Return the network that a new container names; NotFound or Unsupported."""
-        network = self._networks.get(name)
-        if network.driver == "host":
-            raise Unsupported("this engine does not support --network host yet")
-        return network
+        """Return the network that a new container names; NotFound."""
+        return self._networks.get(name)
 
     def check_places(self, places: list[Attachment]) -> None:
         """Refuse what cannot be had of the networks that are there already."""

@@ -22,6 +22,7 @@ from lab.engine.endpoints import Endpoints
 from lab.engine.logged import logged
 from lab.engine.pausing import Pausing
 from lab.engine.restarts import Restarts
+from lab.engine.sharing import shares_of
 from lab.engine.signals import exit_code, runtime_failure
 from lab.engine.state import NEVER, Status, check, moment, now
 from lab.engine.waiters import add_waiter, seconds_of, tell
@@ -98,6 +99,7 @@ class Lifecycle:
     async def _start(self, container: Container) -> None:
         self._containers.require_room()
         container.record.warnings = []
+        shares = shares_of(container, self._containers.get)
         with ExitStack() as stack, ExitStack() as undo:
             undo.callback(self._endpoints.disconnect, container)
             plans = await asyncio.to_thread(self._endpoints.connect, container)
@@ -106,7 +108,7 @@ class Lifecycle:
             self._cgroups.create(container.id, container.settings.limits)
             undo.callback(self._containers.places.volumes.release, container)
             self._containers.places.volumes.hold(container)
-            bundle = await asyncio.to_thread(self._bundles.prepare, container)
+            bundle = await asyncio.to_thread(self._bundles.prepare, container, shares)
             if container.log is not None:
                 undo.callback(container.log.close)
                 container.log.open()
@@ -121,6 +123,8 @@ class Lifecycle:
                 names=plans.names_fd,
                 cgroups=self._cgroups.join_files(container.id),
                 seccomp=bundle.seccomp,
+                joins=shares.of_target,
+                target=shares.target.task if shares.target else None,
             )
             self._running[request.id] = container
             undo.callback(self._running.pop, request.id, None)

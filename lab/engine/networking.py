@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lab.database import Database
 from lab.engine.endpoints import Endpoints
 from lab.engine.etc_files import EtcFiles
+from lab.engine.host_network import HostNetwork
 from lab.engine.launcher import LauncherLink
 from lab.engine.name_service import NameService
 from lab.engine.network_records import NetworkTable
@@ -36,6 +37,7 @@ class Networking:
     rewiring: Rewiring
     files: EtcFiles
     way_out: WayOut
+    host_network: HostNetwork
 
 
 def build(
@@ -64,7 +66,8 @@ def build(
     endpoints = Endpoints(networks, publisher, names)
     files = EtcFiles(lambda: networks.get("bridge").gateway)
     rewiring = Rewiring(networks, endpoints, names, bridges, tasks, files)
-    return Networking(networks, endpoints, rewiring, files, out)
+    host_network = HostNetwork(relay, out, endpoints, bridges)
+    return Networking(networks, endpoints, rewiring, files, out, host_network)
 
 
 def _host_servers() -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lab.engine.containers import Container
-from lab.network.bindings import parse_port_bindings
+from lab.network.bindings import Port, PortBinding, parse_port_bindings
 from lab.network.ports import PortRelay, PublishedPort
 
 
@@ -24,10 +24,9 @@ class Publisher:
         `endpoint` is `NAME (ID)`, for the message.  Raises NetworkError, in Docker's words, for
         ports that are taken; then nothing is published.
         """
-        bindings = parse_port_bindings(container.record.host["PortBindings"] or {})
         published: list[PublishedPort] = []
         try:
-            for binding in bindings:
+            for binding in wanted(container):
                 published += self._relay.publish(binding, address, endpoint)
         except BaseException:
             self._relay.unpublish(published)
@@ -41,6 +40,17 @@ class Publisher:
     def close(self) -> None:
         """End all mappings and connections."""
         self._relay.close()
+
+
+def wanted(container: Container) -> list[PortBinding]:
+    """Return the ports that are to be published, in order: with -P all exposed ones too."""
+    host = container.record.host
+    bindings = list(parse_port_bindings(host["PortBindings"] or {}))
+    if host.get("PublishAllPorts"):
+        bound = {binding.port for binding in bindings}
+        exposed = map(Port.parse, container.record.config.get("ExposedPorts") or {})
+        bindings += [PortBinding(port) for port in exposed if port not in bound]
+    return sorted(bindings, key=lambda binding: binding.port)
 
 
 def port_map(

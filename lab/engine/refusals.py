@@ -16,15 +16,11 @@ _HOST = {
     "CpuRealtimePeriod": "--cpu-rt-period",
     "CpuRealtimeRuntime": "--cpu-rt-runtime",
     "Sysctls": "--sysctl",
-    "UTSMode": "--uts",
-    "PidMode": "--pid",
     "CgroupParent": "--cgroup-parent",
     "Init": "--init",
-    "PublishAllPorts": "--publish-all",
     "Privileged": "--privileged",
 }
 _MODES = {
-    "IpcMode": ("", "private", "shareable"),
     "UsernsMode": ("",),
     "CgroupnsMode": ("", "private"),
     "Isolation": ("", "default"),

@@ -54,7 +54,7 @@ def info(engine: Engine, host: Host) -> Json:
         "LoggingDriver": "json-file",
         "Plugins": {
             "Volume": ["local"],
-            "Network": ["bridge", "null"],
+            "Network": ["bridge", "host", "null"],
             "Authorization": None,
             "Log": ["json-file"],
         },
@@ -64,12 +64,14 @@ def info(engine: Engine, host: Host) -> Json:
         **_machine(host),
         **_ABSENT,
         "DockerRootDir": str(engine.config.root),
-        "Labels": [f"lab.sandbox={engine.config.sandbox}"],
+        "Labels": [f"lab.sandbox={engine.config.sandbox}", _HOST_NETWORK],
         "ServerVersion": engine.version,
         "Runtimes": {"lab": {"path": "lab"}},
         "DefaultRuntime": "lab",
         "SecurityOptions": ["name=seccomp,profile=builtin", "name=userns", "name=cgroupns"],
-        "Warnings": _warnings(limits) + wayout.warnings(engine.way_out),
+        "Warnings": _warnings(limits)
+        + wayout.warnings(engine.way_out)
+        + engine.host_network.warnings(),
     }
 
 
@@ -112,6 +114,9 @@ def _machine(host: Host) -> Json:
         "Name": host.name,
     }
 
+
+_HOST_NETWORK = "lab.network.host=the sandbox's network, whose ports this machine's lead to"
+"""What --network host means here."""
 
 _ABSENT: Json = {
     "IPv4Forwarding": True,

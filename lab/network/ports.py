@@ -51,7 +51,7 @@ class PortRelay:
         self._local_ports = set() if local_ports is None else local_ports
         self._relay = Relay(sandbox_socket)
         self._datagrams: Datagrams | None = None
-        self._everywhere = (ANY4, ANY6) if ipv6_usable() else (ANY4,)
+        self.everywhere = (ANY4, ANY6) if ipv6_usable() else (ANY4,)
         self._served: dict[PublishedPort, Listener | PublishedUdp] = {}
         self._lock = threading.Lock()
 
@@ -68,7 +68,7 @@ class PortRelay:
         port = binding.port
         if port.protocol not in ("tcp", "udp"):
             raise Unsupported(f"this engine does not publish ports of {port.protocol}: {port}")
-        addresses = (binding.host_ip,) if binding.host_ip else self._everywhere
+        addresses = (binding.host_ip,) if binding.host_ip else self.everywhere
         try:
             return self.publish_at(addresses, binding, target_ip)
         except NetworkError as error:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from lab.kernel.idmap import CONTAINER_IDS
 from lab.oci.runtime_spec import Linux, Mount, Process, Spec
+from lab.runtime.rootfs import HOST_SYS
 
+_NAMESPACES = Linux().namespaces
 _CGROUP_OPTIONS = ("ro", "nosuid", "nodev", "noexec")
 _SYSCTL = {
     "net.ipv4.ip_unprivileged_port_start": "0",
@@ -27,7 +29,10 @@ class BundlePlan:
 
     `hosts` are (address, names) lines for /etc/hosts; `resolv_conf` is that file's text;
     `owner` the sandbox id of the container's root; `cgroups` names the hierarchies to show
-    (`unified`, or version 1 controllers); `shm_bytes` is the size of /dev/shm.
+    (`unified`, or version 1 controllers); `shm_bytes` is the size of /dev/shm.  `joined` are the
+    namespaces that it does not have for itself, by the runtime specification's names; `on_host`
+    says that its network is the sandbox's own.  `files` is the folder of another container whose
+    three files are shown, since it has the same network.
     """
 
     hostname: str
@@ -42,7 +47,9 @@ class BundlePlan:
     cgroups: Sequence[str]
     owner: int
     shm_bytes: int
-    own_network: bool = True
+    joined: Sequence[str] = ()
+    on_host: bool = False
+    files: Path | None = None
 
 
 def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
@@ -56,21 +63,30 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
     own: list[Mount] = []
     taken = {mount.destination for mount in plan.mounts}
     for name, text in texts.items():
-        _write_owned(folder / name, text, plan.owner)
+        if plan.files is None:
+            _write_owned(folder / name, text, plan.owner)
         if f"/etc/{name}" not in taken:
-            own.append(Mount(f"/etc/{name}", "bind", str(folder / name), ("rbind", "own")))
+            path = (plan.files or folder) / name
+            own.append(Mount(f"/etc/{name}", "bind", str(path), ("rbind", "own")))
     spec = Spec(
         process=process,
         hostname=plan.hostname,
         domainname=plan.domainname,
         root_readonly=plan.readonly,
         # as in Docker the three files come last: a bound /etc does not hide them
-        mounts=(_shared_memory(plan), *_cgroup_mounts(plan.cgroups), *plan.mounts, *own),
+        mounts=(
+            *(HOST_SYS if plan.on_host else ()),
+            _shared_memory(plan),
+            *_cgroup_mounts(plan.cgroups),
+            *plan.mounts,
+            *own,
+        ),
         linux=Linux(
+            namespaces=tuple(name for name in _NAMESPACES if name not in plan.joined),
             masked_paths=tuple(plan.masked_paths),
             readonly_paths=tuple(plan.readonly_paths),
             seccomp=plan.seccomp,
-            sysctl=_SYSCTL if plan.own_network else {},
+            sysctl={} if "network" in plan.joined else _SYSCTL,
         ),
     )
     (folder / "config.json").write_bytes(spec.to_bytes())

@@ -20,6 +20,7 @@ from lab.kernel.flags import CLONE, PR
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Spec
 from lab.runtime import binds, namespaces, process, rootfs, sync, wiring
+from lab.runtime.rootfs import HOST_SYS
 
 _INSIDE = ("/dev", "/proc", "/sys")
 """Binds below these, and below a tmpfs, are attached by init, which mounts its own file systems
@@ -44,6 +45,9 @@ class Request:
     seccomp: bytes | None
     launcher: socket.socket
     traced: bool = False
+    joins: tuple[str, ...] = ()
+    target: int | None = None
+    """Namespaces to join, and a pidfd of the process that they are of."""
 
     @classmethod
     def from_message(
@@ -53,6 +57,8 @@ class Request:
         filters: dict[str, bytes],
         launcher: socket.socket,
     ) -> Request:
+        joins = tuple(message["joins"])
+        target = fds.pop(0) if joins else None
         return cls(
             bundle=message["bundle"],
             base=message["base"],
@@ -68,6 +74,8 @@ class Request:
             seccomp=filter_of(message, filters),
             launcher=launcher,
             traced=message.get("trace") is not None,
+            joins=joins,
+            target=target,
         )
 
 
@@ -91,17 +99,49 @@ def set_up(request: Request, report: int) -> None:
     # /proc/PID/uid_map belongs to the process's user only while it is dumpable
     syscalls.prctl(PR.SET_DUMPABLE, 1)
     process.adjust_oom_score(spec.process)
-    pid = syscalls.clone(namespaces.flags_of(spec.linux.namespaces))
+    own = spec.linux.namespaces
+    pid = _clone_init(request, namespaces.flags_of(own))
     if pid == 0:
         os.close(go)
         if request.traced:
             sync.trace_to(report, "init")
         _guarded(lambda: _init(spec, request, late, gate), report)
-    namespaces.write_id_maps(pid, request.ids.base, request.ids.size)
+    if "user" in own:
+        namespaces.write_id_maps(pid, request.ids.base, request.ids.size)
     sync.report(report, pid=pid)
-    wiring.connect(request.endpoints, pid, request.names)
+    if "network" in own:
+        wiring.connect(request.endpoints, pid, request.names)
     sync.report(report, go=True)
     os.write(go, sync.GO)
+
+
+def _clone_init(request: Request, flags: CLONE) -> int:
+    """Clone the first process into its namespaces: 0 in it, else its pid.
+
+    Who has joined another container's user namespace can do nothing in the sandbox any more: so
+    where namespaces are joined, a process in between does that, and clones.
+    """
+    if request.target is None:
+        return syscalls.clone(flags)
+    reader, writer = os.pipe()
+    between = syscalls.clone(CLONE(0))
+    if between:
+        os.close(writer)
+        os.waitpid(between, 0)
+        told = os.read(reader, 32)
+        if not told:
+            # it has reported why
+            os._exit(127)
+        os.close(reader)
+        return int(told)
+    syscalls.setns(request.target, namespaces.flags_of(request.joins))
+    pid = syscalls.clone(flags)
+    if pid:
+        os.write(writer, str(pid).encode())
+        os._exit(0)
+    for fd in (reader, writer, request.target):
+        os.close(fd)
+    return 0
 
 
 def filter_of(message: dict[str, Any], filters: dict[str, bytes]) -> bytes | None:
@@ -128,11 +168,14 @@ def join_cgroups(files: list[str]) -> None:
 def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
     """Attach the binds; return those that init is to place, and where they are until then."""
     wanted = [mount for mount in spec.mounts if mount.type == "bind"]
-    trees = binds.open_all(wanted, request)
+    shown = [mount for mount in wanted if mount in HOST_SYS]
+    trees = {mount: rootfs.sandbox_sys(f"{request.bundle}/sys") for mount in shown}
+    trees |= binds.open_all([mount for mount in wanted if mount not in trees], request)
     inside = (*_INSIDE, *(mount.destination for mount in spec.mounts if mount.type == "tmpfs"))
     late = []
     for mount in wanted:
-        if mount.destination.startswith(tuple(f"{top}/" for top in inside)):
+        below = mount.destination.startswith(tuple(f"{top}/" for top in inside))
+        if below or mount in HOST_SYS:
             late.append((trees[mount], mount))
         else:
             binds.attach(trees[mount], mount, request.ids.to_sandbox(0))
@@ -153,7 +196,7 @@ def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int
     syscalls.prctl(PR.SET_DUMPABLE, 0)
     os.setsid()
     os.umask(0)
-    rootfs.enter_root()
+    rootfs.enter_root(own_sys=not trees.keys() & set(HOST_SYS))
     for mount in spec.mounts:
         if mount in trees:
             binds.place(trees[mount], mount)

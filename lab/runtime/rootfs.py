@@ -17,6 +17,10 @@ from lab.kernel.flags import AT_FDCWD, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TRE
 from lab.oci.runtime_spec import Mount
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+SYS = Mount("/sys", "sysfs", "sysfs", ("nosuid", "nodev", "noexec", "ro"))
+HOST_SYS = (Mount("/sys", "bind", "sysfs", ("ro",)),)
+"""The /sys of a container in the sandbox's network namespace, which it may not mount itself."""
+
 _LINKS = {
     "/dev/fd": "/proc/self/fd",
     "/dev/stdin": "/proc/self/fd/0",
@@ -58,8 +62,11 @@ def mount_layers(mounts: list[Mount], base: str, target: str) -> None:
     os.chdir(target)
 
 
-def enter_root() -> None:
-    """Make the current folder (a mount) the root, and mount what the specification asks for."""
+def enter_root(own_sys: bool = True) -> None:
+    """Make the current folder (a mount) the root, and mount what the specification asks for.
+
+    Without `own_sys`, /sys is left to the caller.
+    """
     devices = {name: _clone_device(name) for name in DEVICES}
     # the copy is ours to move; the mount itself is locked, since it came from outside
     flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | OPEN_TREE.AT_RECURSIVE
@@ -71,10 +78,26 @@ def enter_root() -> None:
     # the old root now lies over the new one; absolute paths already start in the new one, and
     # /proc and /sys may only be mounted while the old ones can still be seen
     mount_at(Mount("/proc", "proc", "proc", ("nosuid", "nodev", "noexec")))
-    mount_at(Mount("/sys", "sysfs", "sysfs", ("nosuid", "nodev", "noexec", "ro")))
+    if own_sys:
+        mount_at(SYS)
     syscalls.umount2(".", MNT.DETACH)
     os.chdir("/")
     _fill_dev(devices)
+
+
+def sandbox_sys(folder: str) -> int:
+    """Return a detached /sys that shows the sandbox's network namespace, where the caller is.
+
+    Only who rules that namespace may mount it: so not a container that shares it.  It is mounted
+    on `folder` for a moment, in the caller's mount namespace.
+    """
+    os.makedirs(folder, exist_ok=True)
+    flags, _ = split_options(SYS.options)
+    syscalls.mount(SYS.source, folder, SYS.type, flags)
+    try:
+        return syscalls.open_tree(AT_FDCWD, folder, OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC)
+    finally:
+        syscalls.umount2(folder, MNT.DETACH)
 
 
 def seal() -> None:

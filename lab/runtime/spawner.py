@@ -289,6 +289,7 @@ def main(
     # the daemon keeps the host's network; everything forked from here on has the sandbox's own
     syscalls.unshare(CLONE.NEWNET)
     namespaces.forward_nothing()
+    namespaces.let_containers_listen()
     gc.collect()
     gc.freeze()
     spawner = Spawner(ours, launcher, daemon_pid)

@@ -35,11 +35,12 @@ from typing import Any
 from lab.kernel.tap import shown, tap
 
 START = "start"
-"""id, bundle, base, rootfs, endpoints, names, cgroups, ids, idmapped, hidden, bind_root, seccomp; and
-`trace`, for START and EXEC, where somebody wants to know the system calls that they lead to.
+"""id, bundle, base, rootfs, endpoints, names, cgroups, ids, idmapped, hidden, bind_root, seccomp,
+joins; and `trace`, for START and EXEC, where somebody wants to know the system calls that they lead to.
 
-Its fds are standard input, output and error, or the one socket that a terminal is sent through; with
-`names` one more, the channel that the sockets of the container's embedded DNS are sent to."""
+Its fds are, where it `joins` namespaces, a pidfd of who has them; standard input, output and error,
+or the one socket that a terminal is sent through; with `names` one more, the channel that the
+sockets of the container's embedded DNS are sent to."""
 EXEC = "exec"
 """id, process (path of its JSON), cgroups, ids, seccomp; fds: a pidfd of init, then as in START."""
 FILTER = "filter"

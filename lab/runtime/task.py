@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,6 +90,9 @@ class TaskRequest:
     names: int | None = None
     cgroups: Sequence[str] = ()
     seccomp: str = ""
+    joins: Sequence[str] = ()
+    target: Task | None = None
+    """A task whose namespaces `joins` it is to have, `user` among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +150,18 @@ class Tasks:
             "seccomp": request.seccomp,
             "hidden": self._hidden,
             "bind_root": self._bind_root,
+            "joins": list(request.joins) if request.target else [],
             **self._common,
         }
-        extra = [] if request.names is None else [request.names]
-        return self._launch(message, [*stdio, *extra])
+        with ExitStack() as stack:
+            fds = list(stdio)
+            if request.target is not None:
+                target = request.target.hold()
+                stack.callback(target.close)
+                fds.insert(0, target.pidfd)
+            if request.names is not None:
+                fds.append(request.names)
+            return self._launch(message, fds)
 
     def exec(self, target: Task, request: ExecRequest, stdio: Sequence[int]) -> Task:
         """Start a process in a running container; StartError if it could not."""

@@ -98,7 +98,7 @@ def test_what_was_opened_before_a_refusal_is_closed(
     relay: PortRelay, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is nothing open outside when the second of two addresses is refused?"""
-    monkeypatch.setattr(relay, "_everywhere", ("0.0.0.0", "203.0.113.9"))
+    monkeypatch.setattr(relay, "everywhere", ("0.0.0.0", "203.0.113.9"))
     monkeypatch.setattr("lab.network.hostports._listen", lambda *_: socket.socket())
     port = free_port()
     refuse = machine.publish
