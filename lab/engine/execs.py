@@ -21,8 +21,9 @@ from lab.ids import find_prefix, new_id
 from lab.oci import fields
 from lab.oci.runtime_spec import Process, process_to_bytes
 from lab.runtime.cgroups import CgroupManager
+from lab.runtime.requests import ExecRequest
 from lab.runtime.stdio import Streams
-from lab.runtime.task import ExecRequest, Task, Tasks
+from lab.runtime.task import Task, Tasks
 
 NOT_FOUND, NOT_STARTED = 127, 126
 """Exit codes of an exec whose program is not there, and of one that could not start otherwise."""

@@ -28,7 +28,8 @@ from lab.engine.state import NEVER, Status, check, moment, now
 from lab.engine.waiters import add_waiter, seconds_of, tell
 from lab.errors import LabError, NotModified, StartError, Unavailable
 from lab.runtime.cgroups import CgroupManager
-from lab.runtime.task import Task, TaskRequest, Tasks
+from lab.runtime.requests import TaskRequest
+from lab.runtime.task import Task, Tasks
 
 OUTPUT_LIMIT = 2.0
 """Seconds that are waited for the last output of a process that has ended."""

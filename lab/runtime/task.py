@@ -25,6 +25,7 @@ from lab.kernel import channel, observed
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount
 from lab.runtime import sync
+from lab.runtime.requests import ExecRequest, TaskRequest
 
 START_LIMIT = 60.0
 """Seconds after which a start that the spawner does not answer counts as failed."""
@@ -70,39 +71,6 @@ class Task:
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRequest:
-    """What a new task needs: a bundle, where its layers are mounted from, its network and limits.
-
-    `base` is the folder that paths in the options of `rootfs` are relative to; `endpoints` are
-    JSON forms of lab.network.endpoint.Endpoint; `names` is a channel that the sockets of its
-    embedded DNS are sent to, None if it has none; `cgroups` are files to write 0 to; `seccomp` is
-    the key of a filter, or empty.
-    """
-
-    id: str
-    bundle: Path
-    base: Path
-    rootfs: Sequence[Mount]
-    endpoints: Sequence[dict[str, Any]] = ()
-    names: int | None = None
-    cgroups: Sequence[str] = ()
-    seccomp: str = ""
-    joins: Sequence[str] = ()
-    target: Task | None = None
-    """A task whose namespaces `joins` it is to have, `user` among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExecRequest:
-    """What an exec needs: the task to join, and the file that describes the process."""
-
-    id: str
-    process: Path
-    cgroups: Sequence[str] = ()
-    seccomp: str = ""
 
 
 class Tasks:

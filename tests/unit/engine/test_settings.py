@@ -64,10 +64,8 @@ def test_limits_of_processes() -> None:
         ("Init", True, "--init"),
         ("Devices", [{"PathOnHost": "/dev/x"}], "--device"),
         ("SecurityOpt", ["seccomp=unconfined"], "--security-opt"),
-        ("PidMode", "host", "--pid"),
         ("UsernsMode", "host", "UsernsMode"),
         ("CgroupnsMode", "host", "CgroupnsMode"),
-        ("IpcMode", "container:x", "IpcMode"),
     ],
 )
 def test_what_is_not_there_yet_is_named(key: str, value: object, option: str) -> None:

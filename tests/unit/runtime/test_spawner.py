@@ -120,6 +120,7 @@ def test_a_missing_filter_starts_nothing(spawner: Running) -> None:
     """Is a container whose seccomp filter is not there refused, instead of run without one?"""
     whole = {
         "names": False,
+        "joins": [],
         "cgroups": [],
         "ids": {"base": 0},
         "idmapped": False,

@@ -18,7 +18,8 @@ from lab.kernel import channel
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount
 from lab.runtime import sync, task
-from lab.runtime.task import ExecRequest, Task, TaskRequest, Tasks
+from lab.runtime.requests import ExecRequest, TaskRequest
+from lab.runtime.task import Task, Tasks
 
 Exits = list[tuple[str, int, int]]
 REQUEST = TaskRequest(

@@ -1,0 +1,159 @@
+"""Containers that share namespaces: with another container, or with the host."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from collections.abc import Iterator
+
+import docker
+import pytest
+from docker.errors import APIError
+from docker.models.containers import Container
+
+from tests.conftest import until
+
+SERVE = ["httpd", "-f", "-p", "80", "-h", "/etc"]
+
+
+@pytest.fixture
+def server(client: docker.DockerClient) -> Iterator[Container]:
+    yield client.containers.run("busybox", SERVE, detach=True, hostname="server")
+
+
+def run(client: docker.DockerClient, command: str, **options: object) -> str:
+    shown = client.containers.run("busybox", ["sh", "-c", command], remove=True, **options)
+    return str(shown.decode())
+
+
+def free_port() -> int:
+    with socket.create_server(("", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def test_one_network_for_two(client: docker.DockerClient, server: Container) -> None:
+    """Are interfaces, name and files those of the other container, and its server at localhost?"""
+    mode = f"container:{server.name}"
+    fetch = "wget -qO- http://127.0.0.1/hostname"
+    shown = run(
+        client,
+        f"hostname; {fetch} || (sleep 1; {fetch}); ip -o -4 addr show eth0; ls /sys/class/net",
+        network_mode=mode,
+    )
+    server.reload()
+    address = server.attrs["NetworkSettings"]["IPAddress"]
+    assert shown.startswith("server\nserver\n")
+    assert f"inet {address}/16" in shown and shown.endswith("eth0\nlo\n")
+
+
+def test_what_is_recorded(client: docker.DockerClient, server: Container) -> None:
+    """Does inspect name the other by its id, which a new name does not change, and no networks?"""
+    mode = f"container:{server.name}"
+    sharing = client.containers.run("busybox", "sleep 1000", detach=True, network_mode=mode)
+    sharing.reload()
+    assert sharing.attrs["HostConfig"]["NetworkMode"] == f"container:{server.id}"
+    assert sharing.attrs["NetworkSettings"]["Networks"] == {}
+    server.rename(f"{server.name}-renamed")
+    sharing.restart(timeout=0)
+    assert b"eth0" in sharing.exec_run("ip -o link").output
+    with pytest.raises(APIError, match="sharing network namespace with another container"):
+        client.networks.get("bridge").connect(sharing)
+
+
+def test_the_other_one_ends(client: docker.DockerClient, server: Container) -> None:
+    """Is its address taken away, and a start without it refused in Docker's words?"""
+    mode = f"container:{server.id}"
+    sharing = client.containers.run("busybox", "sleep 1000", detach=True, network_mode=mode)
+    server.kill()
+    until(lambda: b"eth0" not in sharing.exec_run("ip -o link").output, what="eth0 is gone")
+    expected = f"cannot join network namespace of a non running container: container {server.name}"
+    with pytest.raises(APIError, match=f"{expected} is exited"):
+        sharing.restart(timeout=0)
+    server.start()
+    sharing.start()
+    assert b"eth0" in sharing.exec_run("ip -o link").output
+
+
+def test_one_process_list_for_two(client: docker.DockerClient, server: Container) -> None:
+    """Are the other container's processes seen and signalled, and is the network one's own?"""
+    shown = run(client, "ps; kill -0 1 && hostname", pid_mode=f"container:{server.id}")
+    assert "httpd -f -p 80" in shown and not shown.endswith("server\n")
+    waiting = client.containers.run(
+        "busybox", "sleep 1000", detach=True, pid_mode=f"container:{server.id}"
+    )
+    server.kill()
+    assert waiting.wait(timeout=20)["StatusCode"] == 137
+
+
+def test_nothing_of_the_sandbox(client: docker.DockerClient) -> None:
+    """Are its processes refused, and its name, as the host's, shown?"""
+    with pytest.raises(APIError, match="cannot share the host PID namespace"):
+        run(client, "ps", pid_mode="host")
+    assert run(client, "hostname", uts_mode="host").strip() == socket.gethostname()
+
+
+def test_the_hosts_network(client: docker.DockerClient) -> None:
+    """Is a server with --network host reached at the host's port, which is free when it ends?"""
+    port = free_port()
+    made = client.containers.run(
+        "busybox", [*SERVE[:3], str(port), *SERVE[4:]], detach=True, network_mode="host"
+    )
+    url = f"http://127.0.0.1:{port}/hostname"
+
+    def page() -> bytes:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.read()  # type: ignore[no-any-return]
+        except OSError:
+            return b""
+
+    assert until(page) == socket.gethostname().encode() + b"\n"
+    with pytest.raises(APIError, match=f"Bind for 0.0.0.0:{port} failed"):
+        client.containers.run("busybox", "true", ports={"80/tcp": port})
+    made.remove(force=True)
+    until(lambda: not page(), what="the port is free")
+    with socket.create_server(("", port)):
+        pass
+
+
+def test_no_power_over_the_hosts_network(client: docker.DockerClient) -> None:
+    """Does a container with it see the bridge, reach the way out, and change nothing?"""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        server.settimeout(10)
+        connect = f"nc -w 5 {_outer()} {server.getsockname()[1]} </dev/null"
+        command = f"ls /sys/class/net; {connect}; ip link set docker0 down"
+        made = client.containers.run(
+            "busybox", ["sh", "-c", command], detach=True, network_mode="host"
+        )
+        server.accept()[0].close()
+    assert made.wait(timeout=20)["StatusCode"] != 0
+    assert b"docker0\n" in made.logs() and b"Operation not permitted" in made.logs()
+
+
+def _outer() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("the host has no network")
+        return str(probe.getsockname()[0])
+
+
+def test_publish_all(client: docker.DockerClient) -> None:
+    """Does -P publish each exposed port that is not published already?"""
+    made = client.api.create_container(
+        "busybox",
+        SERVE,
+        ports=[80, (53, "udp"), 81],
+        host_config=client.api.create_host_config(
+            publish_all_ports=True, port_bindings={81: ("127.0.0.1", None)}
+        ),
+    )
+    container = client.containers.get(made["Id"])
+    container.start()
+    container.reload()
+    ports = container.attrs["NetworkSettings"]["Ports"]
+    assert sorted(ports) == ["53/udp", "80/tcp", "81/tcp"]
+    assert [each["HostIp"] for each in ports["81/tcp"]] == ["127.0.0.1"]
+    assert {each["HostIp"] for each in ports["53/udp"]} <= {"0.0.0.0", "::"}
+    assert int(ports["80/tcp"][0]["HostPort"]) > 1024
