@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pwd
 import select
 import shutil
 import subprocess
+import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +122,29 @@ def test_a_users_engine(user: pwd.struct_passwd, engine_socket: Path) -> None:
     assert (site / "made").stat().st_uid == user.pw_uid
     workers = web.exec_run(["sh", "-c", "cat /proc/[0-9]*/status"]).output.decode()
     assert "Uid:\t101" in workers
+    client.close()
+
+
+def test_a_users_volumes(user: pwd.struct_passwd, engine_socket: Path) -> None:
+    """Is a volume filled from the image, and does `docker cp` reach it and a bound folder?"""
+    client = docker.DockerClient(base_url=f"unix://{engine_socket}")
+    client.images.pull("nginx", "latest")
+    folder = Path(user.pw_dir) / "copied"
+    folder.mkdir()
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    made = client.containers.create(
+        "nginx", "sleep 60", volumes=[f"{folder}:/b", "web:/usr/share/nginx/html"]
+    )
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("new"))
+    made.put_archive("/b", content.getvalue())
+    made.start()
+    made.put_archive("/usr/share/nginx/html", content.getvalue())
+    said = made.exec_run("sh -c 'stat -c %u /b/new; ls /usr/share/nginx/html'").output.decode()
+    assert said.split() == ["0", "50x.html", "index.html", "new"]
+    assert (folder / "new").stat().st_uid == user.pw_uid
+    made.remove(force=True)
     client.close()
 
 
