@@ -170,6 +170,7 @@ class Containers:
             container = self._wrap(record)
             container.folder.mkdir(parents=True)
             undo.callback(shutil.rmtree, container.folder, True)
+            undo.callback(self.places.volumes.forget_unsaved)
             with self.together():
                 self.places.provide(container, self.get)
                 self._table.save(record)

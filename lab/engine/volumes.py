@@ -173,6 +173,13 @@ class Volumes:
         with logged("what was in a volume"):
             self._trash.discard(self._root / name)
 
+    def forget_unsaved(self) -> None:
+        """Drop volumes whose records did not come to be, because a transaction was given up."""
+        saved = {row["name"] for row in self._database.query("SELECT name FROM volumes")}
+        for name in self._by_name.keys() - saved:
+            del self._by_name[name]
+            self._trash.discard(self._root / name)
+
     def log_prune(self, reclaimed: int) -> None:
         """Journal that unused volumes were removed, and how many bytes they had."""
         self._journal.append("volume", "prune", "", {"reclaimed": str(reclaimed)})

@@ -83,6 +83,19 @@ def test_what_a_crash_leaves_is_swept(store: Store) -> None:
     assert not any((store.folder / "volumes-removed").iterdir())
 
 
+def test_a_transaction_that_is_given_up(store: Store) -> None:
+    """Does nothing stay of a volume that was made in a transaction that failed?"""
+    volumes = store.open()
+    kept = volumes.create("kept")
+    with pytest.raises(InvalidParameter), store.journal.together():
+        volumes.create("lost")
+        volumes.create("x")
+    volumes.forget_unsaved()
+    assert volumes.all() == [kept]
+    volumes.close()
+    assert [path.name for path in (store.folder / "volumes").iterdir()] == ["kept"]
+
+
 def test_anonymous_volumes_have_a_label(store: Store) -> None:
     """Does a volume without a name get one, and Docker's label?"""
     made = store.open().create()
