@@ -150,8 +150,7 @@ class Containers:
         container_id = new_id()
         wanted = check_name(name, "container") if name else generate_name(self._names())
         self._check_free(wanted)
-        if not config["Hostname"]:
-            config["Hostname"] = short_id(container_id)
+        config["Hostname"] = config["Hostname"] or short_id(container_id)
         record = Record(
             id=container_id,
             name=wanted,
