@@ -97,7 +97,7 @@ def _interval(option: str, text: str) -> int:
     if not text:
         return 0
     nanoseconds = duration(text)
-    if nanoseconds and nanoseconds < _LEAST:
+    if nanoseconds < _LEAST:
         raise BuildError(f'Interval "{option}" cannot be less than 1ms')
     return nanoseconds
 

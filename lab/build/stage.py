@@ -87,8 +87,9 @@ class StageBuild:
         triggers = config.on_build
         self.state = state.begin(replace(config, on_build=()), args, escape)
         if triggers:
-            several = "s" if len(triggers) > 1 else ""
-            self._progress.say(f"# Executing {len(triggers)} build trigger{several}")
+            self._progress.say(f"# Executing {len(triggers)} build trigger")
+            if len(triggers) > 1:
+                self._progress.say("s")
             self._progress.say("\n")
         for trigger in triggers:
             with at(base):

@@ -60,6 +60,8 @@ class Case:
     hard_links: dict[str, str] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
     chowns: bool = False
+    own_sums: bool = False
+    """Checksums of an image's files are ours: Docker's have the names of the host's users in them."""
 
     @property
     def folder(self) -> Path:

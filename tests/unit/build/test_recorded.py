@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from lab.kernel.idmap import IdMap
 from .cases import Case, Numbers, cases
 from .fake import FakeBackend
 from .helpers import Build, options_of
+
+
+SUM = re.compile(r"[0-9a-f]{64}")
 
 
 @pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
@@ -34,5 +38,8 @@ def test_build_says_and_makes_what_docker_does(
         assert attempt.error is not None
         return
     image = backend.images[attempt.image]
-    assert [entry.created_by for entry in image.config.history] == history
+    steps = [entry.created_by for entry in image.config.history]
+    if case.own_sums:
+        steps, history = [[SUM.sub("sum", step) for step in each] for each in (steps, history)]
+    assert steps == history
     assert sorted(backend.listed(attempt.image) - before) == case.text("files")
