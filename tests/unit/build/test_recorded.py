@@ -14,7 +14,6 @@ from .cases import Case, Numbers, cases
 from .fake import FakeBackend
 from .helpers import Build, options_of
 
-
 SUM = re.compile(r"[0-9a-f]{64}")
 
 
