@@ -111,3 +111,22 @@ def test_the_way_out(client: docker.DockerClient, called: tuple[int, list[bytes]
     with pytest.raises(docker.errors.APIError):
         client.images.pull(f"10.0.2.2:{port}/some/image", "latest")
     assert heard and heard[0][:2] == b"\x16\x03"
+
+
+def test_networks_of_ones_own(client: docker.DockerClient) -> None:
+    """Do containers of one network find each other by name in the guest, and no others?"""
+    network = client.networks.create("guests")
+    try:
+        server = ["httpd", "-f", "-h", "/etc"]
+        client.containers.run("busybox", server, name="host1", network="guests", detach=True)
+        get = "until wget -qO- http://host1/hostname; do sleep 1; done"
+        page = client.containers.run("busybox", ["sh", "-c", get], network="guests", remove=True)
+        assert len(page.strip()) == 12
+        other = client.containers.run("busybox", "sleep 1000", detach=True)
+        assert other.exec_run("nslookup host1").exit_code != 0
+        network.connect(other)
+        assert other.exec_run("nslookup host1").exit_code == 0
+        network.disconnect(other)
+    finally:
+        client.containers.get("host1").remove(force=True)
+        network.remove()
