@@ -36,7 +36,7 @@ def parse_networking(networking: Json, host: Json, mac: str = "") -> list[Attach
         # "default" is how clients write "the engine's choice"
         place.network = "bridge" if place.network == "default" else place.network
         if mac and not place.wanted_mac and place.network == mode:
-            place.wanted_mac = _mac(mac)
+            place.mac = place.wanted_mac = _mac(mac)
         check_place(place, None)
     return places
 
@@ -45,13 +45,16 @@ def parse_endpoint(name: str, settings: Json) -> Attachment:
     """Return the place in the network called `name` that EndpointSettings describe."""
     ipam = fields.obj(settings, "IPAMConfig")
     mac = fields.text(settings, "MacAddress")
+    wanted = _mac(mac) if mac else ""
     return Attachment(
         network=name,
         ipam=_ipam(ipam) if settings.get("IPAMConfig") is not None else None,
         aliases=fields.texts(settings, "Aliases") or None,
         links=fields.texts(settings, "Links") or None,
         driver_opts=fields.text_map(settings, "DriverOpts") or None,
-        wanted_mac=_mac(mac) if mac else "",
+        # inspect shows it before the first start already
+        mac=wanted,
+        wanted_mac=wanted,
         priority=fields.integer(settings, "GwPriority"),
     )
 

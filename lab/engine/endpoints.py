@@ -65,7 +65,9 @@ class Endpoints:
             # one that is not there is missed at the start, as with Docker: clients take a 404 at
             # the creation for a missing image
             with contextlib.suppress(NotFound):
-                check_place(place, self.check(place.network))
+                network = self.check(place.network)
+                check_place(place, network)
+                place.network = network.name
 
     def wiring(self, container: Container) -> Wiring | None:
         """Return what a container has of the network; None while it does not run."""

@@ -107,9 +107,8 @@ def _by_exit_code(value: str) -> Condition:
 
 
 def _by_network(value: str) -> Condition:
-    return lambda each: (
-        value == each.settings.network
-        or any(value == place.network_id for place in each.record.networks)
+    return lambda each: any(
+        value in (place.network, place.network_id) for place in each.record.networks
     )
 
 
