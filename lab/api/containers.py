@@ -17,7 +17,7 @@ from lab.api.requests import parse_create
 from lab.api.streams import parse_detach_keys, send_pieces
 from lab.engine.listing import LIST_FILTERS, select, shown_image
 from lab.engine.signals import parse_signal
-from lab.errors import Conflict, InvalidParameter
+from lab.errors import Conflict, InvalidParameter, NotFound
 
 
 def _given(request: web.Request) -> str:
@@ -40,11 +40,11 @@ async def list_containers(request: web.Request) -> web.Response:
     limit = number(request, "limit")
     found = select(engine.containers, engine.store, filters, everything, limit)
     with_size = flag(request, "size")
-    rows = []
+    rows, linked = [], engine.links.names()
     for each in found:
         image = shown_image(engine.store, each.record.image_name, each.image_id)
         sizes = await engine.sizes(each) if with_size else None
-        rows.append(shapes.summary(each, image, sizes))
+        rows.append(shapes.summary(each, image, sizes, linked.get(each.id, [])))
     return answer(rows)
 
 
@@ -100,8 +100,6 @@ async def rename(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    if flag(request, "link"):
-        raise Conflict("this engine has no links between containers")
     container = container_of(request)
     try:
         await request.app[ENGINE].lifecycle.remove(
@@ -109,6 +107,13 @@ async def remove(request: web.Request) -> web.Response:
         )
     except Conflict as error:
         raise Conflict(f'cannot remove container "{_given(request)}": {error.message}') from None
+    return web.Response(status=204)
+
+
+async def remove_link(request: web.Request) -> web.Response:
+    if not flag(request, "link"):
+        raise NotFound("page not found")
+    request.app[ENGINE].links.remove(_given(request), request.match_info["alias"])
     return web.Response(status=204)
 
 
@@ -157,6 +162,7 @@ ROUTES = [
     ("POST", "/containers/{id}/kill", kill),
     ("POST", "/containers/{id}/rename", rename),
     ("DELETE", "/containers/{id}", remove),
+    ("DELETE", "/containers/{id}/{alias}", remove_link),
     ("POST", "/containers/{id}/wait", wait),
     ("GET", "/containers/{id}/export", export),
     ("GET", "/containers/{id}/changes", show_changes),

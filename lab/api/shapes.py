@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from lab.engine import links
 from lab.engine.containers import Container
 from lab.engine.health import STARTING
 from lab.engine.state import NEVER, Attachment, Record, State, Status
@@ -30,7 +31,7 @@ def inspect(container: Container, exec_ids: list[str], sizes: tuple[int, int] | 
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": exec_ids or None,
-        "HostConfig": record.host,
+        "HostConfig": links.shown(record.host, record.name),
         "GraphDriver": {"Data": None, "Name": "overlay2"},
         "Mounts": [point.shown() for point in container.record.mounts],
         "Config": record.config,
@@ -50,13 +51,16 @@ def _paths(container: Container) -> Json:
     return paths if started else dict.fromkeys(paths, "")
 
 
-def summary(container: Container, image: str, sizes: tuple[int, int] | None) -> Json:
-    """Return one row of ContainerList; `image` is how the image is to be called."""
+def summary(
+    container: Container, image: str, sizes: tuple[int, int] | None, linked: list[str]
+) -> Json:
+    """Return one row of ContainerList; `image` is how the image is to be called, `linked` are
+    the names that other containers have for this one."""
     record = container.record
     created = datetime.fromisoformat(record.created[:26] + "+00:00")
     shape: Json = {
         "Id": record.id,
-        "Names": [f"/{record.name}"],
+        "Names": [f"/{record.name}", *linked],
         "Image": image,
         "ImageID": record.image,
         "Command": _command(record),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.engine import commands
@@ -11,6 +11,7 @@ from lab.engine.container_mounts import in_order, runtime_mounts
 from lab.engine.containers import Container
 from lab.engine.etc_files import EtcFiles
 from lab.engine.filters import SeccompFilters
+from lab.engine.links import Links
 from lab.engine.sharing import Shares
 from lab.engine.volumes import Volumes
 from lab.kernel.idmap import IdMap
@@ -39,6 +40,7 @@ class Bundles:
         cgroups: Sequence[str],
         volumes: Volumes,
         files: EtcFiles,
+        links: Links,
     ) -> None:
         """`cgroups` names the hierarchies that a container is shown."""
         self._snapshots = snapshots
@@ -47,6 +49,7 @@ class Bundles:
         self._cgroups = cgroups
         self._volumes = volumes
         self._files = files
+        self._links = links
 
     def prepare(self, container: Container, shares: Shares) -> Bundle:
         """Write a container's bundle for one run, and return what else its start needs."""
@@ -61,7 +64,7 @@ class Bundles:
         plan = BundlePlan(
             hostname=config["Hostname"],
             domainname=config["Domainname"],
-            hosts=self._files.hosts(container),
+            hosts=[*self._files.hosts(container), *self._links.hosts(container)],
             resolv_conf=self._files.resolv_conf(container),
             mounts=in_order((*runtime_mounts(record.mounts, self._volumes), *settings.tmpfs)),
             readonly=settings.readonly,
@@ -75,7 +78,9 @@ class Bundles:
             on_host="network" in shares.of_host,
             files=donor.folder if donor else None,
         )
-        write_bundle(container.folder, process_of(container), plan)
+        process = process_of(container)
+        told = (*process.env, *self._links.environment(container))
+        write_bundle(container.folder, replace(process, env=told), plan)
         rootfs = self._snapshots.mounts(container.id)
         return Bundle(self._snapshots.base, rootfs, seccomp)
 

@@ -30,6 +30,7 @@ from lab.engine.images import Images
 from lab.engine.launcher import LauncherLink
 from lab.engine.layers import Layers
 from lab.engine.lifecycle import Lifecycle
+from lab.engine.links import Links
 from lab.engine.loading import Loader
 from lab.engine.namespaces import NamespaceView
 from lab.engine.pausing import Pausing
@@ -156,6 +157,7 @@ class Engine:
 
     def _build_lives(self, folders: HostFolders) -> None:
         hierarchies = list(self.config.cgroups)
+        self.links = Links(self.containers)
         bundles = Bundles(
             self.snapshots,
             self.filters,
@@ -163,6 +165,7 @@ class Engine:
             hierarchies,
             self.volumes,
             self.networking.files,
+            self.links,
         )
         self.pausing = Pausing(self.containers, self.cgroups)
         self.lifecycle = Lifecycle(

@@ -10,6 +10,7 @@ from lab.engine.containers import Container, Containers
 from lab.engine.endpoints import Endpoints
 from lab.engine.host_folders import HostFolders
 from lab.engine.launcher import LauncherLink
+from lab.engine.links import Links
 from lab.engine.mount_points import BIND, MountPoint
 from lab.engine.resources import verify
 from lab.engine.settings import HostSettings
@@ -52,6 +53,7 @@ class Creation:
         if sharing.is_container(settings.network):
             places = []
         self._endpoints.check_places(places or [])
+        Links(self._containers).check(host)
         if settings.auto_remove and settings.restart.name != "no":
             raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
         parse_port_bindings(host["PortBindings"])

@@ -7,7 +7,6 @@ from lab.oci import fields
 from lab.oci.fields import Json
 
 _HOST = {
-    "Links": "--link",
     "Devices": "--device",
     "DeviceRequests": "--gpus",
     "DeviceCgroupRules": "--device-cgroup-rule",

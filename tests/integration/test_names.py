@@ -90,3 +90,35 @@ def test_hosts(client: docker.DockerClient, make: Make) -> None:
     with pytest.raises(APIError, match='invalid IP address in add-host: "there"'):
         client.containers.run("busybox", "true", extra_hosts={"db": "there"})
     assert network.name == "hosts"
+
+
+def test_links(client: docker.DockerClient) -> None:
+    """Does --link on the default bridge give a name and variables, as it did of old?"""
+    server = run(client, "bridge", name="linked", environment={"SIZE": "9"})
+    options = {"links": {"linked": "db"}, "ports": {"80/tcp": None}}
+    guest = run(client, "bridge", name="linking", **options)
+    assert reaches(guest, "db") and reaches(guest, "linked")
+    guest.reload()
+    assert guest.attrs["HostConfig"]["Links"] == ["/linked:/linking/db"]
+    shown = client.containers.run("busybox", "env", links={"linked": "my-db"}, remove=True)
+    assert b"MY_DB_ENV_SIZE=9\n" in shown
+    names = {each["Id"]: each["Names"] for each in client.api.containers()}
+    assert names[server.id] == ["/linked", "/linking/db"]
+    client.api.remove_container("linking/db", link=True)
+    names = {each["Id"]: each["Names"] for each in client.api.containers()}
+    assert names[server.id] == ["/linked"]
+    with pytest.raises(APIError, match="could not get container for nobody"):
+        client.containers.create("busybox", "true", links={"nobody": "x"})
+    server.stop(timeout=0)
+    with pytest.raises(APIError, match="Cannot link to a non running container: /linked AS"):
+        client.containers.run("busybox", "true", links={"linked": "db"})
+
+
+def test_links_in_a_network(client: docker.DockerClient, make: Make) -> None:
+    """Is a link in a network of one's own a name that only its owner knows?"""
+    network = make("linknet")
+    run(client, network, name="target")
+    place = client.api.create_endpoint_config(links={"target": "mine"})
+    guest = run(client, network, networking_config={"linknet": place})
+    assert reaches(guest, "mine")
+    assert not reaches(run(client, network), "mine")
