@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,7 +53,10 @@ def _paths(container: Container) -> Json:
 
 
 def summary(
-    container: Container, image: str, sizes: tuple[int, int] | None, linked: list[str]
+    container: Container,
+    image: str,
+    sizes: tuple[int, int] | None,
+    linked: Sequence[str] = (),
 ) -> Json:
     """Return one row of ContainerList; `image` is how the image is to be called, `linked` are
     the names that other containers have for this one."""
