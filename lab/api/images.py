@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import web
 
@@ -15,10 +21,11 @@ from lab.api.params import Filters, flag, number
 from lab.api.system import ENGINE
 from lab.api.versions import API_VERSION
 from lab.engine.credentials import parse_credentials
+from lab.engine.downloads import download
 from lab.engine.image_list import LIST_FILTERS, PRUNE_FILTERS, ImageQuery
 from lab.engine.machine import parse_platform
 from lab.engine.progress import Emit
-from lab.errors import Forbidden, InvalidParameter, Unsupported
+from lab.errors import Forbidden, InvalidParameter
 from lab.oci import fields
 from lab.oci.digest import Digest
 from lab.oci.reference import Reference, check_tag
@@ -168,23 +175,40 @@ async def _import(request: web.Request) -> web.StreamResponse:
     engine, source = request.app[ENGINE], request.query.get("fromSrc", "")
     if not source:
         raise InvalidParameter("one of fromImage and fromSrc is needed")
-    if source != "-":
-        raise Unsupported(
-            "this engine does not import from an address yet; download the archive and pass it"
-            " to docker import -"
-        )
     reference = _reference(request.query.get("repo", ""), request.query.get("tag", ""))
     message = request.query.get("message") or f"Imported from {source}"
     changes = request.query.getall("changes", [])
 
     async def job(emit: Emit) -> None:
-        async with body_file(request) as file:
+        async with _archive(request, source, emit) as file:
             image = await asyncio.to_thread(
                 engine.images.import_image, file, message, changes, reference
             )
         emit({"status": str(image.id)})
 
     return await run_job(request, job)
+
+
+@asynccontextmanager
+async def _archive(request: web.Request, source: str, emit: Emit) -> AsyncIterator[BinaryIO]:
+    """Give the archive to import: the body, or what is at an address."""
+    if source == "-":
+        async with body_file(request) as file:
+            yield file
+        return
+    url = source if "://" in source else f"http://{source}"
+    if not url.startswith(("http://", "https://")):
+        raise InvalidParameter(f'unsupported protocol scheme "{url.partition(":")[0]}"')
+    stop = threading.Event()
+    emit({"status": f"Downloading from {url}"})
+    with tempfile.TemporaryDirectory(dir=request.app[ENGINE].config.root / "scratch") as folder:
+        target = Path(folder) / "archive"
+        try:
+            await asyncio.to_thread(download, url, target, emit, stop.is_set, "", "Importing")
+        finally:
+            stop.set()
+        with target.open("rb") as file:
+            yield file
 
 
 def _reference(repo: str, tag: str) -> Reference | None:

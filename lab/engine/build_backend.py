@@ -117,7 +117,7 @@ class BuildBackend:
         if not pull:
             try:
                 found = self._parts.store.resolve(name)
-                if not platform or wanted is None or is_for(found, wanted):
+                if wanted is None or is_for(found, wanted):
                     return _base(found)
             except NotFound:
                 pass

@@ -81,6 +81,24 @@ def test_add_unpacks_and_fetches(client: docker.DockerClient, web: tuple[Path, s
         build(client, f"FROM busybox\nADD {address}/nosuch /x\n")
 
 
+def test_root_file_system_is_imported_from_an_address(
+    cli: Cli, client: docker.DockerClient, web: tuple[Path, str]
+) -> None:
+    """Does `docker import URL` fetch the archive, and say so when there is none?"""
+    folder, address = web
+    with tarfile.open(folder / "root.tar", "w") as archive:
+        member = tarfile.TarInfo("hello")
+        member.size = 2
+        archive.addfile(member, io.BytesIO(b"hi"))
+    done = cli("import", "-c", 'CMD ["/hello"]', f"{address}/root.tar", "imported:1")
+    assert done.returncode == 0 and "Downloading from" in done.stdout
+    image = client.images.get("imported:1")
+    assert image.attrs["Config"]["Cmd"] == ["/hello"]
+    assert len(image.attrs["RootFS"]["Layers"]) == 1
+    missing = cli("import", f"{address}/nosuch", "imported:2")
+    assert missing.returncode == 1 and "404" in missing.stderr
+
+
 def test_here_documents(client: docker.DockerClient) -> None:
     """Are they run, written to files, and given to the interpreter that they name?"""
     build(
@@ -92,6 +110,21 @@ def test_here_documents(client: docker.DockerClient) -> None:
     )
     output = client.containers.run("here", "cat /one /two /three", remove=True)
     assert output == b"one\nyou\n42\nhello you\n"
+
+
+def test_a_volume_of_the_image_holds_nothing_of_later_steps(
+    cli: Cli, client: docker.DockerClient
+) -> None:
+    """Is what RUN writes into a declared volume lost, and is no volume left, as with Docker?"""
+    before = {volume.id for volume in client.volumes.list()}
+    build(
+        client,
+        "FROM busybox\nRUN mkdir /data && echo kept > /data/a\nVOLUME /data\n"
+        "RUN ls /data && echo lost > /data/b\n",
+        tag="voluminous",
+    )
+    assert {volume.id for volume in client.volumes.list()} == before
+    assert cli("run", "--rm", "voluminous", "ls", "/data").stdout == "a\n"
 
 
 def test_settings_of_an_image(cli: Cli, client: docker.DockerClient, tmp_path: Path) -> None:
