@@ -12,7 +12,7 @@ from lab.api.attach import container_of
 from lab.api.bodies import body_file
 from lab.api.keys import ENGINE
 from lab.api.params import flag
-from lab.engine.files import PathStat
+from lab.engine.inside import PathStat
 from lab.engine.moments import rfc3339
 from lab.errors import InvalidParameter
 

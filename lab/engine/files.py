@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import posixpath
-import stat
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from lab.build.rootfs import RootFs
 from lab.engine.container_mounts import in_order, runtime_mounts
 from lab.engine.containers import Container, Containers
 from lab.engine.extraction import Extraction, extract
-from lab.errors import InvalidParameter, NotFound, SyscallError
-from lab.image.pack import Packer
-from lab.image.tar_writer import END
-from lab.kernel import trees
+from lab.engine.inside import PathStat, absolute, destination, look, pack
+from lab.errors import InvalidParameter, NotFound
 from lab.kernel.fsids import make_files_as
 from lab.kernel.idmap import IdMap
-from lab.kernel.openat2 import Resolve, openat2
-from lab.kernel.trees import Node
+from lab.kernel.openat2 import Resolve
 from lab.runtime.task import Tasks
 from lab.snapshot.base import Snapshotter
 
@@ -39,17 +31,6 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GONE = (FileNotFoundError, NotADirectoryError)
 _AT_ONCE = 16
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class PathStat:
-    """What is at a path: `mode` as stat(2) has it, `target` where a link leads in the end."""
-
-    name: str
-    size: int
-    mode: int
-    mtime_ns: int
-    target: str = ""
 
 
 class Files:
@@ -69,7 +50,7 @@ class Files:
         """Return what is at `path`; NotFound, naming the container as `given`."""
         async with self._tree(container) as root:
             with _missing(given, path):
-                return await self.run(_stat, root, _absolute(path), self._ids)
+                return await self.run(look, root, absolute(path), self._ids)
 
     @asynccontextmanager
     async def archive(
@@ -77,10 +58,10 @@ class Files:
     ) -> AsyncIterator[tuple[PathStat, Generator[bytes, None, None]]]:
         """Give what is at `path` as an archive, whose pieces `run` is to take, in the block."""
         async with self._tree(container) as root:
-            whole = _absolute(path)
+            whole = absolute(path)
             with _missing(given, path):
-                status = await self.run(_stat, root, whole, self._ids)
-            pieces = _pack(root, whole, status, self._ids)
+                status = await self.run(look, root, whole, self._ids)
+            pieces = pack(root, whole, status, self._ids)
             self._containers.log_event(container, "archive-path")
             try:
                 yield status, pieces
@@ -98,7 +79,7 @@ class Files:
         """
         async with self._tree(container) as root:
             with _missing(given, path):
-                place = await self.run(_destination, root, _absolute(path), self._ids)
+                place = await self.run(destination, root, absolute(path), self._ids)
             _require_writable(container, place)
             user = container.record.config["User"] if own else ""
             await self.run(extract, Extraction(root, place, self._ids, keep, user), content)
@@ -190,75 +171,6 @@ class _missing:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FileNotFoundError):
             raise NotFound(self._message) from None
-
-
-def _absolute(path: str) -> str:
-    """Return a path from the container's root; a `/` or `/.` at its end, which means what a link
-    leads to, is kept."""
-    clean = "/" + posixpath.normpath("/" + path).lstrip("/")
-    if path.endswith("/.") or path == ".":
-        return clean.rstrip("/") + "/."
-    return clean + "/" if path.endswith("/") and clean != "/" else clean
-
-
-def _open(root: int, path: str, flags: int) -> int:
-    try:
-        return openat2(root, os.fsencode(path), flags, 0, _IN_ROOT)
-    except SyscallError as error:
-        # by the names that Python has for the commoner errors
-        raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
-
-
-def _stat(root: int, path: str, ids: IdMap) -> PathStat:
-    follows = path.endswith(("/", "/."))
-    fd = _open(root, path, _ANY | (os.O_DIRECTORY if follows else os.O_NOFOLLOW))
-    try:
-        status = os.fstat(fd)
-    finally:
-        os.close(fd)
-    target = ""
-    if stat.S_ISLNK(status.st_mode):
-        with RootFs(Path(f"/proc/self/fd/{root}"), ids) as tree:
-            target = tree.resolve(path)
-    name = posixpath.basename(path.rstrip("/")) or "/"
-    return PathStat(name, status.st_size, status.st_mode, status.st_mtime_ns, target)
-
-
-def _pack(root: int, path: str, status: PathStat, ids: IdMap) -> Generator[bytes, None, None]:
-    """Yield the archive of what is at `path`: a directory under its name, with all it holds."""
-    if stat.S_ISDIR(status.mode):
-        fd = _open(root, path, _DIRECTORY)
-        top = b"" if status.name == "/" else os.fsencode(status.name)
-        packer = Packer(ids, layer=False, top=top)
-        nodes = _whole(fd)
-    else:
-        parent, name = posixpath.split(path)
-        fd = _open(root, parent, _DIRECTORY)
-        packer = Packer(ids, layer=False)
-        nodes = iter([Node(os.fsencode(name), os.lstat(name, dir_fd=fd))])
-    try:
-        for node in nodes:
-            yield from packer.member(fd, node)
-        yield END
-    finally:
-        os.close(fd)
-
-
-def _whole(directory: int) -> Iterator[Node]:
-    yield Node(b"", os.fstat(directory))
-    yield from trees.walk(directory)
-
-
-def _destination(root: int, path: str, ids: IdMap) -> str:
-    """Return where a directory is, without links."""
-    with RootFs(Path(f"/proc/self/fd/{root}"), ids) as tree:
-        place = tree.resolve(path)
-        status = tree.status(place)
-    if status is None:
-        raise FileNotFoundError(path)
-    if not stat.S_ISDIR(status.st_mode):
-        raise InvalidParameter("extraction point is not a directory")
-    return place
 
 
 def _require_writable(container: Container, place: str) -> None:

@@ -181,3 +181,11 @@ def test_a_stopped_container_starts_with_what_was_copied(client: docker.DockerCl
     wanted = ["create", "extract-to-dir", "start", "die", "archive-path"]
     assert [next(told)["Action"] for _ in wanted] == wanted
     told.close()
+
+
+def test_all_of_a_container(container: Container) -> None:
+    """Does the whole tree hold image and volume, and nothing of the kernel's own file systems?"""
+    container.put_archive("/vol", archive(kept="x"))
+    found = {name.strip("/") for name in members(container, "/")}
+    assert {"etc/passwd", "vol/kept", "proc", "sys", "dev"} <= found
+    assert not [name for name in found if name.startswith(("proc/", "sys/"))]
