@@ -75,7 +75,7 @@ class Bundles:
             owner=self._ids.to_sandbox(0),
             shm_bytes=settings.shm_bytes,
             joined=(*shares.of_target, *shares.of_host),
-            on_host="network" in shares.of_host,
+            on_host=[name for name in ("network", "pid") if name in shares.of_host],
             files=donor.folder if donor else None,
         )
         process = process_of(container)

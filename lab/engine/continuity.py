@@ -7,6 +7,7 @@ import asyncio
 from lab.engine.containers import Container, Containers
 from lab.engine.health import close_health
 from lab.engine.lifecycle import Lifecycle
+from lab.engine.sharing import shares_another
 from lab.engine.signals import stop_signal
 from lab.engine.state import NEVER, Status, now
 from lab.kernel import procfs
@@ -40,8 +41,11 @@ async def revive(containers: Containers, lifecycle: Lifecycle) -> None:
 
     What cannot be started has the error in its record, as after `docker start`.
     """
-    starts = [lifecycle.start(each) for each in containers.all() if _returns(each)]
-    await asyncio.gather(*starts, return_exceptions=True)
+    wanted = [each for each in containers.all() if _returns(each)]
+    # those that share another one's namespaces come after it
+    for sharing in (False, True):
+        starts = [lifecycle.start(each) for each in wanted if shares_another(each) == sharing]
+        await asyncio.gather(*starts, return_exceptions=True)
 
 
 def _returns(container: Container) -> bool:

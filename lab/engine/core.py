@@ -42,6 +42,7 @@ from lab.engine.ready import ReadyLayers
 from lab.engine.registries import Registries
 from lab.engine.samples import Samples
 from lab.engine.saving import Saver
+from lab.engine.shared_pids import SharedPids
 from lab.engine.stats import Stats
 from lab.engine.system import Host
 from lab.engine.top import Top
@@ -174,7 +175,8 @@ class Engine:
         self.execs = Execs(self.containers, self.tasks, self.filters, self.cgroups, self.pausing)
         self.files = Files(self.containers, self.snapshots, self.tasks, self.ids)
         self.probes = Probes(self.containers, self.execs)
-        for companion in (self.pausing, self.probes, self.host_network):
+        shared = SharedPids(self.cgroups)
+        for companion in (self.pausing, self.probes, self.host_network, shared):
             self.lifecycle.accompany(companion)
         self.pausing.accompany(self.probes)
         self.top = Top(self.containers, self.cgroups, self.ids)

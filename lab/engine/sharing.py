@@ -19,7 +19,6 @@ from lab.oci.fields import Json
 CONTAINER = "container:"
 HOST = "host"
 _MODES = {"network": "NetworkMode", "pid": "PidMode", "ipc": "IpcMode"}
-_NO_HOST_PID = "cannot share the host PID namespace when user namespaces are enabled"
 _IPC = (
     "this engine does not support --ipc {mode}: containers have shared memory of their own; "
     "use --ipc private or none, and a volume to share files"
@@ -44,6 +43,12 @@ def is_container(mode: str) -> bool:
     return mode.startswith(CONTAINER)
 
 
+def shares_another(container: Container) -> bool:
+    """Return whether a container has a namespace of another one's."""
+    host = container.record.host
+    return any(is_container(fields.text(host, key)) for key in _MODES.values())
+
+
 def check(config: Json, host: Json) -> None:
     """Raise InvalidParameter, in Docker's words, for modes that make no sense or do not go together.
 
@@ -57,9 +62,7 @@ def check(config: Json, host: Json) -> None:
         raise InvalidParameter(f"invalid UTS mode: {uts}")
     if uts == HOST and config.get("Hostname"):
         raise InvalidParameter("conflicting options: hostname and the UTS mode")
-    if pid == HOST:
-        raise InvalidParameter(_NO_HOST_PID)
-    if pid and not is_container(pid):
+    if pid not in ("", HOST) and not is_container(pid):
         raise InvalidParameter(f"invalid PID mode: {pid}")
     if ipc == HOST or is_container(ipc):
         raise Unsupported(_IPC.format(mode=ipc))
@@ -100,7 +103,7 @@ def shares_of(container: Container, find: Find) -> Shares:
         of_target.append("user")
     of_host = [
         name
-        for name, key in (("network", "NetworkMode"), ("uts", "UTSMode"))
+        for name, key in (("network", "NetworkMode"), ("pid", "PidMode"), ("uts", "UTSMode"))
         if fields.text(host, key) == HOST
     ]
     return Shares(tuple(of_target), tuple(of_host), target)

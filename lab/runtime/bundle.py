@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.kernel.idmap import CONTAINER_IDS
 from lab.oci.runtime_spec import Linux, Mount, Process, Spec
-from lab.runtime.rootfs import HOST_SYS
+from lab.runtime.rootfs import OF_SANDBOX
 
 _NAMESPACES = Linux().namespaces
 _CGROUP_OPTIONS = ("ro", "nosuid", "nodev", "noexec")
@@ -31,8 +31,8 @@ class BundlePlan:
     `owner` the sandbox id of the container's root; `cgroups` names the hierarchies to show
     (`unified`, or version 1 controllers); `shm_bytes` is the size of /dev/shm.  `joined` are the
     namespaces that it does not have for itself, by the runtime specification's names; `on_host`
-    says that its network is the sandbox's own.  `files` is the folder of another container whose
-    three files are shown, since it has the same network.
+    those of them (`network`, `pid`) that are the sandbox's own.  `files` is the folder of another
+    container whose three files are shown, since it has the same network.
     """
 
     hostname: str
@@ -48,7 +48,7 @@ class BundlePlan:
     owner: int
     shm_bytes: int
     joined: Sequence[str] = ()
-    on_host: bool = False
+    on_host: Sequence[str] = ()
     files: Path | None = None
 
 
@@ -75,7 +75,7 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
         root_readonly=plan.readonly,
         # as in Docker the three files come last: a bound /etc does not hide them
         mounts=(
-            *(HOST_SYS if plan.on_host else ()),
+            *(OF_SANDBOX[name] for name in plan.on_host),
             _shared_memory(plan),
             *_cgroup_mounts(plan.cgroups),
             *plan.mounts,

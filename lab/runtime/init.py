@@ -20,7 +20,7 @@ from lab.kernel.flags import CLONE, PR
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Spec
 from lab.runtime import binds, namespaces, process, rootfs, sync, wiring
-from lab.runtime.rootfs import HOST_SYS
+from lab.runtime.rootfs import OF_SANDBOX
 
 _INSIDE = ("/dev", "/proc", "/sys")
 """Binds below these, and below a tmpfs, are attached by init, which mounts its own file systems
@@ -168,14 +168,14 @@ def join_cgroups(files: list[str]) -> None:
 def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
     """Attach the binds; return those that init is to place, and where they are until then."""
     wanted = [mount for mount in spec.mounts if mount.type == "bind"]
-    shown = [mount for mount in wanted if mount in HOST_SYS]
-    trees = {mount: rootfs.sandbox_sys(f"{request.bundle}/sys") for mount in shown}
+    shared = [mount for mount in wanted if mount in OF_SANDBOX.values()]
+    trees = {mount: rootfs.of_sandbox(mount, f"{request.bundle}/shown") for mount in shared}
     trees |= binds.open_all([mount for mount in wanted if mount not in trees], request)
     inside = (*_INSIDE, *(mount.destination for mount in spec.mounts if mount.type == "tmpfs"))
     late = []
     for mount in wanted:
         below = mount.destination.startswith(tuple(f"{top}/" for top in inside))
-        if below or mount in HOST_SYS:
+        if below or mount in shared:
             late.append((trees[mount], mount))
         else:
             binds.attach(trees[mount], mount, request.ids.to_sandbox(0))
@@ -196,7 +196,7 @@ def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int
     syscalls.prctl(PR.SET_DUMPABLE, 0)
     os.setsid()
     os.umask(0)
-    rootfs.enter_root(own_sys=not trees.keys() & set(HOST_SYS))
+    rootfs.enter_root(trees.keys() & set(OF_SANDBOX.values()))
     for mount in spec.mounts:
         if mount in trees:
             binds.place(trees[mount], mount)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Collection
 
 from lab.errors import SyscallError
 from lab.kernel import syscalls
@@ -17,9 +18,14 @@ from lab.kernel.flags import AT_FDCWD, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TRE
 from lab.oci.runtime_spec import Mount
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+PROC = Mount("/proc", "proc", "proc", ("nosuid", "nodev", "noexec"))
 SYS = Mount("/sys", "sysfs", "sysfs", ("nosuid", "nodev", "noexec", "ro"))
-HOST_SYS = (Mount("/sys", "bind", "sysfs", ("ro",)),)
-"""The /sys of a container in the sandbox's network namespace, which it may not mount itself."""
+OF_SANDBOX = {
+    "network": Mount("/sys", "bind", "sysfs", ("ro",)),
+    "pid": Mount("/proc", "bind", "proc", ()),
+}
+"""What a container does not mount itself that shares these namespaces with the sandbox: only who
+rules a namespace may."""
 
 _LINKS = {
     "/dev/fd": "/proc/self/fd",
@@ -62,10 +68,10 @@ def mount_layers(mounts: list[Mount], base: str, target: str) -> None:
     os.chdir(target)
 
 
-def enter_root(own_sys: bool = True) -> None:
+def enter_root(shared: Collection[Mount] = ()) -> None:
     """Make the current folder (a mount) the root, and mount what the specification asks for.
 
-    Without `own_sys`, /sys is left to the caller.
+    What is `shared` with the sandbox (of OF_SANDBOX) is left to the caller.
     """
     devices = {name: _clone_device(name) for name in DEVICES}
     # the copy is ours to move; the mount itself is locked, since it came from outside
@@ -77,23 +83,23 @@ def enter_root(own_sys: bool = True) -> None:
     syscalls.pivot_root(".", ".")
     # the old root now lies over the new one; absolute paths already start in the new one, and
     # /proc and /sys may only be mounted while the old ones can still be seen
-    mount_at(Mount("/proc", "proc", "proc", ("nosuid", "nodev", "noexec")))
-    if own_sys:
-        mount_at(SYS)
+    for mount in (PROC, SYS):
+        if mount.destination not in {each.destination for each in shared}:
+            mount_at(mount)
     syscalls.umount2(".", MNT.DETACH)
     os.chdir("/")
     _fill_dev(devices)
 
 
-def sandbox_sys(folder: str) -> int:
-    """Return a detached /sys that shows the sandbox's network namespace, where the caller is.
+def of_sandbox(mount: Mount, folder: str) -> int:
+    """Return a detached /sys or /proc (of OF_SANDBOX) that shows the sandbox, where the caller is.
 
-    Only who rules that namespace may mount it: so not a container that shares it.  It is mounted
-    on `folder` for a moment, in the caller's mount namespace.
+    It is mounted on `folder` for a moment, in the caller's mount namespace.
     """
     os.makedirs(folder, exist_ok=True)
-    flags, _ = split_options(SYS.options)
-    syscalls.mount(SYS.source, folder, SYS.type, flags)
+    own = SYS if mount.source == SYS.source else PROC
+    flags, _ = split_options(own.options)
+    syscalls.mount(own.source, folder, own.type, flags)
     try:
         return syscalls.open_tree(AT_FDCWD, folder, OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC)
     finally:

@@ -130,3 +130,57 @@ def test_networks_of_ones_own(client: docker.DockerClient) -> None:
     finally:
         client.containers.get("host1").remove(force=True)
         network.remove()
+
+
+@pytest.mark.parametrize("address", ["172.17.0.1", "10.0.2.2"])
+def test_the_way_out_of_a_container(
+    client: docker.DockerClient, called: tuple[int, list[bytes]], address: str
+) -> None:
+    """Does a container reach the host outside, also by the gateway where nobody listens inside?"""
+    port, heard = called
+    with pytest.raises(docker.errors.ContainerError):
+        client.containers.run("busybox", ["wget", "-qO-", f"http://{address}:{port}/"])
+    assert heard == [b"GET"]
+
+
+def test_the_hosts_network(client: docker.DockerClient) -> None:
+    """Is a server with --network host, which here is the guest's, reached on the host?"""
+    port = free_port()
+    server = ["httpd", "-f", "-p", str(port), "-h", "/etc"]
+    container = client.containers.run("busybox", server, network_mode="host", detach=True)
+
+    def found() -> bytes:
+        address = f"http://127.0.0.1:{port}/passwd"
+        try:
+            with urllib.request.urlopen(address, timeout=20) as answer:
+                return answer.read()  # type: ignore[no-any-return]
+        except (OSError, http.client.HTTPException):
+            return b""
+
+    assert b"root:" in until(found, limit=60)  # type: ignore[operator]
+    container.remove(force=True)
+    until(lambda: refuses(port), what="the port is free again")
+
+
+ECHO = (
+    "socket(S, PF_INET, SOCK_DGRAM, 17); bind(S, sockaddr_in(5353, INADDR_ANY));"
+    'while ($who = recv(S, $said, 65535, 0)) { send(S, "re:$said", 0, $who) }'
+)
+
+
+def test_udp_is_published(client: docker.DockerClient) -> None:
+    """Does a published UDP port lead through the guest to the container, and back?"""
+    port = free_port()
+    command = ["perl", "-MSocket", "-e", ECHO]
+    client.containers.run("debian", command, ports={"5353/udp": port}, detach=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect(("127.0.0.1", port))
+        asking.settimeout(1)
+
+        def answer() -> bytes:
+            with contextlib.suppress(OSError):
+                asking.send(b"here")
+                return asking.recv(100)
+            return b""
+
+        assert until(answer, limit=60) == b"re:here"
