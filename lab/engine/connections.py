@@ -48,10 +48,11 @@ class Connections:
             place.network = network.name
             if container.record.state.is_running:
                 await asyncio.to_thread(self._rewiring.plug, container, place)
+                self._record(container, network, "connect")
             elif _place_in(container, network) is None:
                 place.names = names_of(container, place) if network.named else None
                 container.record.networks.append(place)
-            self._containers.save(container)
+                self._containers.save(container)
 
     async def disconnect(self, container: Container, text: str, force: bool = False) -> None:
         """Disconnect a container from the network that `text` means.
@@ -69,9 +70,15 @@ class Connections:
                 if network.driver == "host":
                     raise InvalidParameter(_HOST)
                 await asyncio.to_thread(self._rewiring.unplug, container, network)
+                self._record(container, network, "disconnect")
             else:
                 _forget(container, network, text)
+                self._containers.save(container)
+
+    def _record(self, container: Container, network: Network, action: str) -> None:
+        with self._containers.together():
             self._containers.save(container)
+            self._networks.log(network, action, container=container.id)
 
     def _check_company(self, container: Container, network: Network) -> None:
         """Refuse networks that a container cannot be in together."""

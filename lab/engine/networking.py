@@ -65,7 +65,7 @@ def build(
     publisher = Publisher(relay)
     endpoints = Endpoints(networks, publisher, names)
     files = EtcFiles(lambda: networks.get("bridge").gateway)
-    rewiring = Rewiring(networks, endpoints, names, bridges, tasks, files)
+    rewiring = Rewiring(endpoints, names, bridges, tasks, files)
     host_network = HostNetwork(relay, out, endpoints, bridges)
     return Networking(networks, endpoints, rewiring, files, out, host_network)
 

@@ -14,7 +14,6 @@ from lab.engine.etc_files import EtcFiles
 from lab.engine.logged import logged
 from lab.engine.name_service import NameService
 from lab.engine.network_records import Network
-from lab.engine.networks import Networks
 from lab.engine.state import Attachment
 from lab.engine.wiring import Plug, Wiring
 from lab.errors import Conflict, LabError
@@ -35,18 +34,16 @@ class _Inside:
 
 class Rewiring:
     """Changes what a running container has of networks.  Its calls block for some milliseconds;
-    whoever calls holds the container's lock."""
+    whoever calls holds the container's lock, and stores the record and what happened."""
 
     def __init__(
         self,
-        networks: Networks,
         endpoints: Endpoints,
         names: NameService,
         bridges: Bridges,
         tasks: Tasks,
         files: EtcFiles,
     ) -> None:
-        self._networks = networks
         self._endpoints = endpoints
         self._names = names
         self._bridges = bridges
@@ -74,7 +71,6 @@ class Rewiring:
             self._files.add_host(container, place.address)
             if wiring.named:
                 self._files.use_embedded_dns(container)
-        self._networks.log(plug.network, "connect", container=container.id)
 
     def unplug(self, container: Container, network: Network) -> None:
         """Unplug a container from a network that it is in."""
@@ -93,7 +89,6 @@ class Rewiring:
         self._names.follow(container, wiring)
         with logged("the files of a container that was unplugged"):
             self._files.remove_host(container, address)
-        self._networks.log(network, "disconnect", container=container.id)
 
     def _wire(
         self,

@@ -179,6 +179,11 @@ def test_internal(client: docker.DockerClient, make: Make) -> None:
     guest = run(client, network)
     assert reaches(guest, "inner-server")
     assert b"default" not in guest.exec_run("ip route").output
+    other = run(client, "bridge")
+    stray = run(client, network, cap_add=["NET_ADMIN"])
+    assert stray.exec_run(f"ip route add default via {gateway(network)}").exit_code == 0
+    other.reload()
+    assert not reaches(stray, other.attrs["NetworkSettings"]["IPAddress"])
     server.reload()
     assert not any(server.attrs["NetworkSettings"]["Ports"].values())
 
