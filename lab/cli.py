@@ -87,6 +87,12 @@ def _add_hub(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_user.add_argument("--password-stdin", action="store_true")
     add_user.add_argument("--root", type=Path, help="folder of the engine's state")
     add_user.set_defaults(run=_add_user)
+    serve = hub_commands.add_parser(
+        "serve", help="let other programs of this machine reach the Hub, on a port"
+    )
+    serve.add_argument("--port", type=int, default=5500, help="default: %(default)s; 0: any")
+    serve.add_argument("--root", type=Path, help="folder of the engine's state")
+    serve.set_defaults(run=_serve_hub)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
@@ -165,6 +171,22 @@ def _add_user(config: Config, options: argparse.Namespace) -> int:
     with open_accounts((options.root or config.engine_root) / "hub") as accounts:
         accounts.add(options.name, password)
     print(f"Account {options.name} made.")
+    return 0
+
+
+def _serve_hub(config: Config, options: argparse.Namespace) -> int:
+    import asyncio
+
+    from lab.registry.doorway import open_doorway
+
+    def ready(port: int) -> None:
+        print(f"The Hub is at localhost:{port}, until Ctrl-C.", flush=True)
+
+    socket = (options.root or config.engine_root).absolute() / "hub.sock"
+    try:
+        asyncio.run(open_doorway(socket, options.port, ready))
+    except KeyboardInterrupt:
+        pass
     return 0
 
 

@@ -129,7 +129,7 @@ def found(repositories: Iterable[Found]) -> list[Json]:
             "is_official": each.official,
             "name": each.name,
             "is_automated": False,
-            "description": "",
+            "description": each.about,
         }
         for each in repositories
     ]

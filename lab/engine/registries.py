@@ -59,6 +59,7 @@ class Found:
 
     name: str
     official: bool
+    about: str = ""
 
 
 class Registries:
@@ -86,8 +87,8 @@ class Registries:
         Raises NotFound, Unauthorized, Forbidden, RegistryError as Docker words them.
         """
         if reference.domain != DEFAULT_DOMAIN:
-            await self._keep_in(credentials)
-            client = RegistryClient(Endpoint.of(reference.domain), credentials)
+            endpoint = await self._elsewhere(reference.domain, credentials)
+            client = RegistryClient(endpoint, credentials)
             return await _resolved(client, reference, _no_file)
         try:
             client = self._hub_client(credentials)
@@ -100,10 +101,8 @@ class Registries:
     async def tags(self, reference: Reference, credentials: Credentials | None) -> list[str]:
         """Return the tags of a repository; errors as in `resolve`."""
         if reference.domain != DEFAULT_DOMAIN:
-            await self._keep_in(credentials)
-            return await _tags(
-                RegistryClient(Endpoint.of(reference.domain), credentials), reference
-            )
+            endpoint = await self._elsewhere(reference.domain, credentials)
+            return await _tags(RegistryClient(endpoint, credentials), reference)
         try:
             return await _tags(self._hub_client(credentials), reference)
         except NotFound as missing:
@@ -117,8 +116,8 @@ class Registries:
     ) -> RegistryClient:
         """Return a client of the registry that a push to this name goes to; close it afterwards."""
         if reference.domain != DEFAULT_DOMAIN:
-            await self._keep_in(credentials)
-            return RegistryClient(Endpoint.of(reference.domain), credentials)
+            endpoint = await self._elsewhere(reference.domain, credentials)
+            return RegistryClient(endpoint, credentials)
         strangers = credentials is not None and not self._is_account(credentials.username)
         if strangers and not self._is_ours(reference.path):
             return RegistryClient(self._docker_hub, credentials)
@@ -133,8 +132,8 @@ class Registries:
         """
         domain = domain_of(address)
         if domain != DEFAULT_DOMAIN:
-            await self._keep_in(credentials)
-            await _login(RegistryClient(Endpoint.of(domain), credentials))
+            endpoint = await self._elsewhere(domain, credentials)
+            await _login(RegistryClient(endpoint, credentials))
         elif self._is_account(credentials.username):
             if not await self._verify(credentials):
                 raise Unauthorized(f'Get "{_DOCKER_HUB_URL}": {_WRONG_PASSWORD}')
@@ -150,7 +149,11 @@ class Registries:
             raise InvalidParameter(f"limit {limit} is outside the range of [1, {_MAX_FOUND}]")
         wanted = term.lower().removeprefix(f"{DEFAULT_DOMAIN}/").removeprefix(OFFICIAL_PREFIX)
         found = [
-            Found(name.removeprefix(OFFICIAL_PREFIX), name.startswith(OFFICIAL_PREFIX))
+            Found(
+                name.removeprefix(OFFICIAL_PREFIX),
+                name.startswith(OFFICIAL_PREFIX),
+                self._hub.about(name),
+            )
             for name in self._hub.repositories()
             if not self._hub.rights.is_private(name)
         ]
@@ -187,15 +190,20 @@ class Registries:
                 " cannot be reached",
             ) from None
 
-    async def _keep_in(self, credentials: Credentials | None) -> None:
-        """Refuse to show another registry what proves an account of the lab."""
-        if credentials is None or not self._is_account(credentials.username):
-            return
+    async def _elsewhere(self, domain: str, credentials: Credentials | None) -> Endpoint:
+        """Return where another registry is; refuse to show it what proves an account of the lab.
+
+        One of this machine's own, such as a learner's private registry, may see that.
+        """
+        endpoint = Endpoint.of(domain)
+        if credentials is None or endpoint.is_here or not self._is_account(credentials.username):
+            return endpoint
         if await self._verify(credentials):
             raise Forbidden(
                 "the name and password of an account of the lab's Hub are not sent to another"
                 " registry"
             )
+        return endpoint
 
     async def _verify(self, credentials: Credentials) -> bool:
         return await asyncio.get_running_loop().run_in_executor(

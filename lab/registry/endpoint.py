@@ -44,6 +44,11 @@ class Endpoint:
             return cls((f"https://{host}", f"http://{host}"), verify_tls=False)
         return cls((f"https://{host}",))
 
+    @property
+    def is_here(self) -> bool:
+        """Tell whether the registry is this machine's own."""
+        return not self.verify_tls
+
     @classmethod
     def local(cls, socket: Path) -> Endpoint:
         """Return the endpoint of a registry that listens on a unix socket: the lab's Hub."""

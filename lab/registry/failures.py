@@ -26,6 +26,10 @@ from lab.registry.errors import Code
 BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
 """How a connection that cannot be made, or breaks, shows itself."""
 
+_UNTRUSTED = "certificate signed by unknown authority"
+_UNKNOWN_SIGNERS = (18, 19, 20, 21)
+"""Self-signed, or signed by somebody whom this machine does not know.  Source: X509_V_ERR_*."""
+
 _MAX_BODY = 64 * 1024
 _BY_CHALLENGE = {"invalid_token": Code.UNAUTHORIZED, "insufficient_scope": Code.DENIED}
 _BY_STATUS = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
@@ -144,8 +148,10 @@ def _cause(error: BaseException) -> str:
             reason = "no such host" if known else _strerror(error)
             return f"dial tcp: lookup {error.host}: {reason}"
         case aiohttp.ClientConnectorCertificateError():
+            code = getattr(error.certificate_error, "verify_code", 0)
             reason = getattr(error.certificate_error, "verify_message", str(error))
-            return f"tls: failed to verify certificate: x509: {reason}"
+            told = _UNTRUSTED if code in _UNKNOWN_SIGNERS else reason
+            return f"tls: failed to verify certificate: x509: {told}"
         case ssl.SSLError() if "WRONG_VERSION_NUMBER" in str(error):
             return "http: server gave HTTP response to HTTPS client"
         case aiohttp.ClientConnectorError():

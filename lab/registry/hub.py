@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from lab.database import Database
+from lab.errors import InvalidParameter
+from lab.oci.manifest import parse
 from lab.registry.access import Access
 from lab.registry.accounts import Accounts
 from lab.registry.app import make_app
 from lab.registry.catalog import Catalog
+from lab.registry.errors import Refused
 from lab.registry.names import OFFICIAL, Repository
 from lab.registry.rights import Rights
 from lab.registry.source import Source
@@ -31,6 +34,7 @@ SERVICE = "docker-learning-lab"
 """The name under which the Hub issues and accepts tokens."""
 
 _DATABASE = "hub.sqlite"
+_ABOUT = "org.opencontainers.image.description"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,15 @@ class Hub:
     def repositories(self) -> list[Repository]:
         """Return the names of all repositories, official ones included; sorted."""
         return sorted([*self.catalog.repositories(), *self.storage.repositories()])
+
+    def about(self, name: Repository) -> str:
+        """Return the sentence that the first of a repository's images says of itself; maybe none."""
+        source = self.source(name)
+        try:
+            stored = source.manifest(name, source.tags(name)[0])
+            return parse(stored.content, stored.media_type).annotations.get(_ABOUT, "")
+        except (Refused, InvalidParameter, IndexError):
+            return ""
 
     def on_push(self, listener: PushListener) -> None:
         """Call `listener` after each push, in the thread that stored it."""

@@ -16,7 +16,6 @@ from lab.registry.source import Source, StoredManifest
 if TYPE_CHECKING:
     from lab.registry.hub import Hub
 
-_ABOUT = "org.opencontainers.image.description"
 _MAX_CONFIG = 16 << 20
 
 
@@ -72,9 +71,8 @@ def shown(hub: Hub, name: Repository) -> Shown:
         tags = hub.source(name).tags(name)
     except Refused:
         tags = []
-    about = _about(hub.source(name), name, tags[0]) if tags else ""
     private = hub.rights.is_private(name)
-    return Shown(name, name.removeprefix(OFFICIAL), official, private, about, len(tags))
+    return Shown(name, name.removeprefix(OFFICIAL), official, private, hub.about(name), len(tags))
 
 
 def details(hub: Hub, name: Repository) -> list[Detail]:
@@ -136,11 +134,3 @@ def _rows(manifest: Manifest, config: ImageConfig) -> list[LayerRow]:
             layer = rest.pop(0)
             rows.append(LayerRow(step.created_by, layer.size, str(layer.digest)))
     return rows + [LayerRow("", layer.size, str(layer.digest)) for layer in rest]
-
-
-def _about(source: Source, name: Repository, tag: Tag) -> str:
-    try:
-        stored = source.manifest(name, tag)
-        return parse(stored.content, stored.media_type).annotations.get(_ABOUT, "")
-    except (Refused, InvalidParameter):
-        return ""

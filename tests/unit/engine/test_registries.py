@@ -167,17 +167,19 @@ def test_an_error_of_docker_hub_is_told(tmp_path: Path, image: Packed) -> None:
 
 
 def test_another_registry_does_not_get_the_labs_password(tmp_path: Path) -> None:
-    """Is it refused to show the lab's name and password elsewhere, and others are not?"""
+    """Is it refused to show the lab's name and password elsewhere, but not to a registry of this machine?"""
 
     async def work() -> None:
         async with world(tmp_path) as lab:
-            reference = Reference.parse("127.0.0.1:1/app:1")
+            reference = Reference.parse("registry.invalid:1/app:1")
             for call in (lab.registries.resolve, lab.registries.for_push):
                 with pytest.raises(Forbidden, match="are not sent to another registry"):
                     await call(reference, ALICE)
             with pytest.raises(Forbidden):
-                await lab.registries.login(ALICE, "127.0.0.1:1")
-            with pytest.raises(RegistryError, match="connection refused"):
-                await lab.registries.resolve(reference, WRONG)
+                await lab.registries.login(ALICE, "registry.invalid:1")
+            own = Reference.parse("127.0.0.1:1/app:1")
+            for credentials in (WRONG, ALICE):
+                with pytest.raises(RegistryError, match="connection refused"):
+                    await lab.registries.resolve(own, credentials)
 
     run(work())
