@@ -167,7 +167,7 @@ def test_an_error_of_docker_hub_is_told(tmp_path: Path, image: Packed) -> None:
 
 
 def test_another_registry_does_not_get_the_labs_password(tmp_path: Path) -> None:
-    """Is it refused to show the lab's name and password elsewhere, but not to a registry of this machine?"""
+    """Are the lab's name and password kept from other registries, but not from one of this machine?"""
 
     async def work() -> None:
         async with world(tmp_path) as lab:
