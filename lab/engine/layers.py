@@ -73,7 +73,7 @@ class Layers:
         self.snapshots = snapshots
         self._blobs = blobs
         self._store = store
-        self._ids = ids
+        self.ids = ids
         self._ready = ready or ReadyLayers(None)
         self._lock = threading.RLock()
         self._held: Counter[str] = Counter()
@@ -270,7 +270,7 @@ class Layers:
         self, layer: Descriptor, target: Path, diff_id: Digest, progress: Progress | None
     ) -> None:
         with self._blobs.open(layer.digest) as blob:
-            apply_layer(blob, layer.media_type, target, self._ids, diff_id, progress)
+            apply_layer(blob, layer.media_type, target, self.ids, diff_id, progress)
 
     def _adopt(self, layer: ReadyLayer) -> None:
         parent = None if layer.parent is None else str(layer.parent)
@@ -279,7 +279,7 @@ class Layers:
     def _make_init(self, key: str, parent: Digest | None) -> None:
         with self.building(parent) as unfinished:
             upper, lowers = self.snapshots.upper(unfinished), self.snapshots.lowers(unfinished)
-            furnish(upper, lowers, self._ids)
+            furnish(upper, lowers, self.ids)
             self.snapshots.commit(key, unfinished)
 
     def _exists(self, key: str) -> bool:

@@ -14,19 +14,18 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from lab.engine.image_events import log_image
 from lab.engine.layers import Layers, chain_ids
+from lab.engine.plain_layers import take_in
 from lab.engine.progress import Emit, Progress
 from lab.engine.saving import MANIFEST
 from lab.errors import InvalidParameter
 from lab.ids import new_id
 from lab.image.blobs import BlobStore
 from lab.image.layer import decompress
-from lab.image.pack import store_layer
 from lab.image.store import Image, ImageStore
-from lab.image.streams import CountedReader
 from lab.image.tar import Kind
 from lab.image.tar_reader import TarReader
 from lab.journal import Journal
@@ -118,23 +117,21 @@ class Loader:
         known = self._known(config.diff_ids[: number + 1])
         if known is not None and self._layers.has(chains[-1]):
             return known
-        path = archive.path(name)
-        total, diff_id = path.stat().st_size, config.diff_ids[number]
-        with path.open("rb") as file:
-            counted = CountedReader(file)
+        path, diff_id = archive.path(name), config.diff_ids[number]
+        total = path.stat().st_size
 
-            def report() -> None:
-                if progress is not None:
-                    progress.advance(diff_id, "Loading layer", counted.count, total)
+        def report(count: int) -> None:
+            if progress is not None:
+                progress.advance(diff_id, "Loading layer", count, total)
 
-            plain = decompress(cast(BinaryIO, counted), "")
-            descriptor, found = store_layer(plain, self._blobs, report)
-        if found != diff_id:
-            raise InvalidParameter(
-                f'invalid diffID for layer {number}: expected "{diff_id}", got "{found}"'
-            )
-        self._layers.unpack(descriptor, diff_id, chains[-2] if number else None)
-        return descriptor
+        def check(found: Digest) -> None:
+            if found != diff_id:
+                raise InvalidParameter(
+                    f'invalid diffID for layer {number}: expected "{diff_id}", got "{found}"'
+                )
+
+        parent = chains[-2] if number else None
+        return take_in(path, self._layers, self._blobs, diff_id, parent, check, report)
 
     def _known(self, diff_ids: tuple[Digest, ...]) -> Descriptor | None:
         """Return the blob of the last of these layers, if an image has all of them."""

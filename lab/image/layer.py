@@ -32,8 +32,12 @@ __all__ = [
     "changes",
     "decompress",
     "layer_entries",
+    "unpack_plain",
     "write_layer",
 ]
+
+
+_READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,15 @@ def apply_layer(
     if expected_diff_id is not None and diff_id != expected_diff_id:
         raise DigestMismatch(f"invalid diffID: expected {expected_diff_id}, got {diff_id}")
     return LayerContent(diff_id, unpacker.size, unpacker.entries, tuple(unpacker.skipped))
+
+
+def unpack_plain(archive: BinaryIO, target: Path, ids: IdMap) -> None:
+    """Unpack a layer's plain archive, which somebody else verifies; otherwise as `apply_layer`."""
+    with Unpacker(target, ids) as unpacker:
+        reader = TarReader(iter(lambda: archive.read(_READ), b""))
+        for member in reader:
+            unpacker.add(member, reader.data())
+        unpacker.finish()
 
 
 def _hashed(chunks: Iterator[bytes], running: Hash) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from lab.errors import SyscallError
 from lab.image import attributes
 from lab.image.blobs import BlobStore
+from lab.image.gzipped import gzipped
 from lab.image.streams import batched, run_ahead
 from lab.image.tar import OPAQUE_NAME, WHITEOUT_PREFIX, Kind, Member, clamp_time
 from lab.image.tar_writer import END, header, padding
@@ -28,8 +29,6 @@ from lab.oci.descriptor import OCI_LAYER_GZIP, Descriptor
 from lab.oci.digest import Digest, Hash
 
 _PIECE = 1 << 20
-_LEVEL = 1
-_GZIP = 31
 _FILE = os.O_RDONLY | os.O_NONBLOCK
 _KINDS = {
     stat.S_IFREG: Kind.FILE,
@@ -82,7 +81,7 @@ def store_layer(
     with (
         blobs.ingest() as ingest,
         run_ahead(batched(plain)) as pieces,
-        run_ahead(_compressed(pieces, running)) as packed,
+        run_ahead(gzipped(_hashed(pieces, running))) as packed,
     ):
         for piece in packed:
             ingest.write(piece)
@@ -92,15 +91,10 @@ def store_layer(
     return Descriptor(OCI_LAYER_GZIP, digest, size), Digest.from_hash(running)
 
 
-def _compressed(pieces: Iterator[bytes], running: Hash) -> Iterator[bytes]:
-    from isal import isal_zlib
-
-    packer = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+def _hashed(pieces: Iterator[bytes], running: Hash) -> Iterator[bytes]:
     for piece in pieces:
         running.update(piece)
-        if packed := packer.compress(piece):
-            yield packed
-    yield packer.flush()
+        yield piece
 
 
 class Packer:

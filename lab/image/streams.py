@@ -18,6 +18,12 @@ _PIECE = 1 << 20
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
+class Readable(Protocol):
+    """What is read from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class Decompressor(Protocol):
     """What isal, bz2 and lzma have in common."""
 
@@ -30,7 +36,7 @@ class Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
-def decompress(blob: BinaryIO, media_type: str) -> Iterator[bytes]:
+def decompress(blob: Readable, media_type: str) -> Iterator[bytes]:
     """Yield the plain bytes of `blob`, a layer, in pieces of at most 1 MiB.
 
     The first bytes decide how it is compressed (not at all, gzip, bzip2, xz), as in Docker; the
@@ -50,6 +56,11 @@ def decompress(blob: BinaryIO, media_type: str) -> Iterator[bytes]:
     if factory is None:
         return _chunks(start, blob)
     return _inflate(_chunks(start, blob), factory)
+
+
+def is_plain(start: bytes) -> bool:
+    """Return whether content that begins so (6 bytes) is not compressed in any way known here."""
+    return not start.startswith(_ZSTD) and _factory(start) is None
 
 
 def _factory(start: bytes) -> Callable[[], Decompressor] | None:
@@ -73,7 +84,7 @@ def _factory(start: bytes) -> Callable[[], Decompressor] | None:
     return None
 
 
-def _chunks(start: bytes, blob: BinaryIO) -> Iterator[bytes]:
+def _chunks(start: bytes, blob: Readable) -> Iterator[bytes]:
     piece = start
     while piece:
         yield piece
