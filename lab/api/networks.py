@@ -81,7 +81,7 @@ def _shape(network: Network, members: list[Member]) -> Json:
         "Created": network.created,
         "Scope": "local",
         "Driver": network.driver,
-        "EnableIPv6": False,
+        "EnableIPv6": network.pool6 is not None,
         "IPAM": network.ipam,
         "Internal": network.internal,
         "Attachable": network.attachable,
@@ -96,12 +96,13 @@ def _shape(network: Network, members: list[Member]) -> Json:
 
 def _member(network: Network, member: Member) -> Json:
     length = network.pool.subnet.prefixlen if network.pool else 0
+    length6 = network.pool6.subnet.prefixlen if network.pool6 else 0
     return {
         "Name": member.name,
         "EndpointID": member.endpoint,
         "MacAddress": member.mac,
         "IPv4Address": f"{member.address}/{length}" if member.address else "",
-        "IPv6Address": "",
+        "IPv6Address": f"{member.address6}/{length6}" if member.address6 else "",
     }
 
 

@@ -174,9 +174,9 @@ def endpoint(place: Attachment) -> Json:
         "Gateway": place.gateway,
         "IPAddress": place.address,
         "IPPrefixLen": place.prefix_length,
-        "IPv6Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
+        "IPv6Gateway": place.gateway6,
+        "GlobalIPv6Address": place.address6,
+        "GlobalIPv6PrefixLen": place.prefix_length6,
         "DNSNames": place.names,
     }
 

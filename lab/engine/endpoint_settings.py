@@ -6,11 +6,11 @@ Source: Docker Engine API, EndpointSettings; moby, daemon/container_operations.g
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from lab.engine.network_records import PREDEFINED, Network
 from lab.engine.state import Attachment
-from lab.errors import InvalidParameter, Unsupported
+from lab.errors import InvalidParameter
 from lab.oci import fields
 from lab.oci.fields import Json
 
@@ -67,12 +67,14 @@ def check_place(place: Attachment, network: Network | None) -> None:
     faults = []
     name = network.name if network else place.network
     if name in PREDEFINED:
-        if place.wanted_address:
+        if place.wanted_address or place.wanted_address6:
             faults.append(_NO_ADDRESS)
         if place.aliases:
             faults.append(_NO_ALIAS)
     elif network and place.wanted_address:
         faults += _address_faults(network, IPv4Address(place.wanted_address))
+    if network and place.wanted_address6:
+        faults += _address6_faults(network, IPv6Address(place.wanted_address6))
     if faults:
         lines = faults if len(faults) == 1 else [f"* {fault}" for fault in faults]
         raise InvalidParameter("invalid endpoint settings:\n" + "\n".join(lines))
@@ -86,6 +88,14 @@ def _address_faults(network: Network, wanted: IPv4Address) -> list[str]:
     return []
 
 
+def _address6_faults(network: Network, wanted: IPv6Address) -> list[str]:
+    if not network.subnet6:
+        return [_NO_SUBNET]
+    if wanted not in IPv6Network(network.subnet6, strict=False):
+        return [f"no configured subnet or ip-range contain the IP address {wanted}"]
+    return []
+
+
 def _ipam(source: Json) -> Json:
     ipv4, ipv6 = fields.text(source, "IPv4Address"), fields.text(source, "IPv6Address")
     local = fields.texts(source, "LinkLocalIPs")
@@ -93,9 +103,9 @@ def _ipam(source: Json) -> Json:
         raise InvalidParameter(f"invalid endpoint settings:\ninvalid IPv4 address: {ipv4}")
     if ipv6:
         _check_ipv6(ipv6)
-    if local:
-        raise Unsupported("this engine does not support --link-local-ip")
-    return fields.without_empty({"IPv4Address": ipv4})
+    for text in local:
+        _check_link_local(text)
+    return fields.without_empty({"IPv4Address": ipv4, "IPv6Address": ipv6, "LinkLocalIPs": local})
 
 
 def _is_ipv4(text: str) -> bool:
@@ -111,7 +121,15 @@ def _check_ipv6(text: str) -> None:
     except ValueError:
         message = f"invalid endpoint settings:\ninvalid IPv6 address: {text}"
         raise InvalidParameter(message) from None
-    raise Unsupported("this engine does not support IPv6 in networks yet")
+
+
+def _check_link_local(text: str) -> None:
+    try:
+        known = ip_address(text).is_link_local
+    except ValueError:
+        known = False
+    if not known:
+        raise InvalidParameter(f"invalid endpoint settings:\ninvalid link-local IP address: {text}")
 
 
 def _mac(text: str) -> str:

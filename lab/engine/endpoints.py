@@ -24,6 +24,9 @@ from lab.errors import NotFound
 from lab.ids import new_id
 from lab.network.endpoint import Endpoint, plan_endpoint
 
+_LINK_LOCAL_BITS = (16, 64)
+"""Lengths of the prefixes of link-local networks, of IPv4 and of IPv6."""
+
 
 @dataclass(slots=True)
 class Plans:
@@ -130,7 +133,8 @@ class Endpoints:
         check_place(place, network)
         endpoint = new_id()
         member = Member(container.id, container.name, endpoint, place.wanted_mac)
-        member = self._networks.join(network, member, place.wanted_address)
+        wanted = place.wanted_address, place.wanted_address6
+        member = self._networks.join(network, member, *wanted)
         place.network, place.network_id, place.endpoint_id = network.name, network.id, endpoint
         place.names = names_of(container, place) if network.named else None
         return Plug(network, place, member)
@@ -154,9 +158,13 @@ class Endpoints:
             mac=plug.member.mac,
             mtu=network.mtu,
             separate=network.separate,
+            others=_other_addresses(plug),
         )
         place.address, place.mac = plan.address, plan.mac
         place.prefix_length, place.gateway = plan.prefix_length, network.gateway
+        if network.pool6:
+            place.address6, place.gateway6 = plug.member.address6, str(network.pool6.gateway)
+            place.prefix_length6 = network.pool6.subnet.prefixlen
         plug.plan = plan
         return plan
 
@@ -191,3 +199,11 @@ class Endpoints:
         for plug in wiring.plugs:
             self.leave(container, plug)
         container.record.ports = {}
+
+
+def _other_addresses(plug: Plug) -> list[str]:
+    """Return the addresses of an interface besides its first, with their prefixes' lengths."""
+    others = [f"{each}/{_LINK_LOCAL_BITS[':' in each]}" for each in plug.place.link_local]
+    if plug.network.pool6:
+        others.append(f"{plug.member.address6}/{plug.network.pool6.subnet.prefixlen}")
+    return others

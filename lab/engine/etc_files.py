@@ -32,27 +32,30 @@ class EtcFiles:
             extra.append(f"{name}:{address}")
         lines = default_hosts("", "", extra)
         places = container.record.networks
-        return [*lines, *((each.address, _own_names(container)) for each in places if each.address)]
+        own = [address for each in places for address in (each.address, each.address6) if address]
+        return [*lines, *((address, _own_names(container)) for address in own)]
 
     def resolv_conf(self, container: Container) -> str:
         """Return the text of /etc/resolv.conf."""
         embedded = any(place.names is not None for place in container.record.networks)
         return self._resolv_conf(container, embedded)
 
-    def add_host(self, container: Container, address: str) -> None:
-        """Let a running container know one more address of its own."""
+    def add_hosts(self, container: Container, *addresses: str) -> None:
+        """Let a running container know more addresses of its own; empty ones are none."""
         path = container.folder / "hosts"
-        if address and path.stat().st_size < _LARGEST:
+        if path.stat().st_size < _LARGEST:
             with open(path, "a") as file:
-                file.write(f"{address}\t{_own_names(container)}\n")
+                for address in filter(None, addresses):
+                    file.write(f"{address}\t{_own_names(container)}\n")
 
-    def remove_host(self, container: Container, address: str) -> None:
-        """Take an address of its own away again, unless its line has been changed."""
+    def remove_hosts(self, container: Container, *addresses: str) -> None:
+        """Take addresses of its own away again, unless their lines have been changed."""
         path = container.folder / "hosts"
-        line = f"{address}\t{_own_names(container)}\n"
-        text = _read(path)
-        if address and line in text:
-            path.write_text(text.replace(line, "", 1))
+        before = text = _read(path)
+        for address in filter(None, addresses):
+            text = text.replace(f"{address}\t{_own_names(container)}\n", "", 1)
+        if text != before:
+            path.write_text(text)
 
     def use_embedded_dns(self, container: Container) -> None:
         """Let a running container ask the embedded DNS, unless its file has been changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from lab.engine.containers import Container
 from lab.engine.wiring import Plug, Wiring
@@ -60,6 +60,7 @@ class NameService:
                 IPv4Address(plug.member.address),
                 tuple(place.names or ()),
                 dict(_link(text) for text in place.links or ()),
+                IPv6Address(plug.member.address6) if plug.member.address6 else None,
             )
             self._names.put(container.id, entry)
 

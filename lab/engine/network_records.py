@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from lab.database import Database
 from lab.network.bridge import DEFAULT_MTU
 from lab.network.ipam import Pool
+from lab.network.ipam6 import Pool6
 from lab.oci.fields import Json
 
 PREDEFINED = ("bridge", "host", "none")
@@ -28,7 +29,9 @@ _MTU = "com.docker.network.driver.mtu"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network: `driver` is `bridge`, `null` or `host`; `pool` its addresses, if it has any.
+    """A network: `driver` is `bridge`, `null` or `host`; `pool` its addresses, if it has
+    any, `pool6` those of IPv6, `subnet6` what the user said of them (which Docker also keeps if
+    IPv6 is not enabled).
 
     `ipam` is Docker's IPAM as `docker network inspect` shows it; `chosen` says that the subnet is
     the user's choice.  An `internal` network has no way out and no published ports.
@@ -47,6 +50,8 @@ class Network:
     ipam: Json = field(default_factory=lambda: {"Driver": "default", "Options": None})
     aux: dict[str, str] = field(default_factory=dict)
     chosen: bool = False
+    pool6: Pool6 | None = None
+    subnet6: str = ""
 
     @property
     def predefined(self) -> bool:
@@ -74,18 +79,21 @@ class Network:
     def to_json(self) -> Json:
         """Return the form that is stored."""
         members = asdict(self)
-        if self.pool:
-            members["pool"] = {key: str(value) for key, value in asdict(self.pool).items()}
+        for key, pool in (("pool", self.pool), ("pool6", self.pool6)):
+            if pool:
+                members[key] = {name: str(value) for name, value in asdict(pool).items()}
         return members
 
     @classmethod
     def from_json(cls, source: dict[str, Any]) -> Network:
         """Read what `to_json` made."""
-        pool = source["pool"]
+        pool, pool6 = source["pool"], source.get("pool6")
+        if pool6:
+            pool6 = Pool6(IPv6Network(pool6["subnet"]), IPv6Address(pool6["gateway"]))
         if pool:
             networks = IPv4Network(pool["subnet"]), IPv4Network(pool["ip_range"])
             pool = Pool(*networks, IPv4Address(pool["gateway"]))
-        return cls(**{**source, "pool": pool})
+        return cls(**{**source, "pool": pool, "pool6": pool6})
 
 
 class NetworkTable:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lab.engine.network_records import Network
+from lab.engine.state import now
 from lab.errors import Conflict, Forbidden, InvalidParameter, NotFound, Unsupported
+from lab.network.ipam import Pool
+from lab.network.ipam6 import Pool6, check_subnet6
 from lab.oci import fields
 from lab.oci.fields import Json
 
@@ -39,6 +43,9 @@ class NetworkWish:
     attachable: bool
     options: dict[str, str]
     labels: dict[str, str]
+    ipv6: bool
+    subnet6: str
+    gateway6: str
 
     @property
     def bridge(self) -> str:
@@ -58,7 +65,7 @@ def parse_network(body: Json) -> NetworkWish:
     _check_driver(fields.text(body, "Driver") or "bridge")
     _refuse_others(body)
     ipam = fields.obj(body, "IPAM")
-    config = _config(ipam)
+    config, config6 = _configs(ipam)
     options = fields.text_map(body, "Options")
     _check_options(options)
     return NetworkWish(
@@ -73,6 +80,10 @@ def parse_network(body: Json) -> NetworkWish:
         attachable=fields.boolean(body, "Attachable"),
         options=options,
         labels=fields.text_map(body, "Labels"),
+        # without it Docker passes over what is said of IPv6
+        ipv6=fields.boolean(body, "EnableIPv6"),
+        subnet6=fields.text(config6, "Subnet"),
+        gateway6=fields.text(config6, "Gateway"),
     )
 
 
@@ -93,8 +104,6 @@ def _check_driver(driver: str) -> None:
 
 
 def _refuse_others(body: Json) -> None:
-    if fields.boolean(body, "EnableIPv6"):
-        raise Unsupported("this engine does not support IPv6 in networks yet")
     if fields.boolean(body, "Ingress"):
         raise Forbidden("Ingress network can only be global scope network")
     if fields.boolean(body, "ConfigOnly") or fields.obj(body, "ConfigFrom").get("Network"):
@@ -103,16 +112,20 @@ def _refuse_others(body: Json) -> None:
         raise Forbidden("cannot create a swarm scoped network when swarm is not active")
 
 
-def _config(ipam: Json) -> Json:
-    """Return the one IPv4 configuration; an empty one if none is given."""
+def _configs(ipam: Json) -> tuple[Json, Json]:
+    """Return the one IPv4 and the one IPv6 configuration; empty ones if none are given."""
     driver = fields.text(ipam, "Driver")
     if driver not in ("", "default"):
         raise InvalidParameter(f'invalid ipam driver: "{driver}"')
-    # without IPv6 Docker passes over what is said of it
-    given = [each for each in fields.objects(ipam, "Config") if ":" not in str(each.get("Subnet"))]
-    if len(given) > 1:
+    families: tuple[list[Json], list[Json]] = ([], [])
+    for each in fields.objects(ipam, "Config"):
+        families[":" in fields.text(each, "Subnet")].append(each)
+    if max(map(len, families)) > 1:
         raise Forbidden("bridge driver doesn't support multiple subnets")
-    return given[0] if given else {}
+    first, second = (family[0] if family else {} for family in families)
+    if second:
+        check_subnet6(fields.text(second, "Subnet"))
+    return first, second
 
 
 def _check_options(options: dict[str, str]) -> None:
@@ -138,3 +151,41 @@ def _unparsed(label: str, value: str, function: str) -> InvalidParameter:
 def name_taken(name: str) -> Conflict:
     """Return the error for a name that a network has already."""
     return Conflict(f"network with name {name} already exists")
+
+
+def make_network(
+    network_id: str, bridge: str, wish: NetworkWish, pool: Pool, pool6: Pool6 | None
+) -> Network:
+    """Return the network that a wish has become."""
+    return Network(
+        id=network_id,
+        name=wish.name,
+        driver="bridge",
+        created=now(),
+        pool=pool,
+        bridge=bridge,
+        internal=wish.internal,
+        attachable=wish.attachable,
+        options=wish.options,
+        labels=wish.labels,
+        ipam=_ipam(wish, pool, pool6),
+        aux=wish.aux,
+        chosen=bool(wish.subnet),
+        pool6=pool6,
+        subnet6=wish.subnet6,
+    )
+
+
+def _ipam(wish: NetworkWish, pool: Pool, pool6: Pool6 | None) -> dict[str, object]:
+    config: dict[str, object] = {"Subnet": str(pool.subnet)}
+    if wish.ip_range:
+        config["IPRange"] = wish.ip_range
+    config["Gateway"] = str(pool.gateway)
+    if wish.aux:
+        config["AuxiliaryAddresses"] = wish.aux
+    configs = [config]
+    if pool6:
+        configs.append({"Subnet": str(pool6.subnet), "Gateway": str(pool6.gateway)})
+    elif wish.subnet6:
+        configs.append(fields.without_empty({"Subnet": wish.subnet6, "Gateway": wish.gateway6}))
+    return {"Driver": wish.ipam_driver, "Options": wish.ipam_options, "Config": configs}

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from ipaddress import IPv4Address
+from contextlib import ExitStack
+from ipaddress import IPv4Address, IPv6Address
 
 from lab.engine.logged import logged
 from lab.engine.network_records import Network, NetworkTable
-from lab.engine.network_wishes import NetworkWish, name_taken
+from lab.engine.network_wishes import NetworkWish, make_network, name_taken
 from lab.engine.state import now
 from lab.errors import Forbidden, NotFound
 from lab.ids import find_prefix, new_id, short_id
 from lab.journal import Journal
 from lab.network.bridge import DEFAULT_BRIDGE, DEFAULT_MTU, Bridges, bridge_name
 from lab.network.ipam import DEFAULT_GATEWAY, DEFAULT_SUBNET, AddressSpace, mac_of
+from lab.network.ipam6 import AddressSpace6
 
 _DEFAULT_OPTIONS = {
     "com.docker.network.bridge.default_bridge": "true",
@@ -38,6 +40,7 @@ class Member:
     endpoint: str
     mac: str = ""
     address: str = ""
+    address6: str = ""
 
 
 class Networks:
@@ -48,6 +51,7 @@ class Networks:
         self._table = table
         self._journal = journal
         self._space = AddressSpace()
+        self._space6 = AddressSpace6()
         self._networks: dict[str, Network] = {}
         self._members: dict[str, dict[str, Member]] = {}
         # held while a network is made or removed, and while someone joins one or leaves it
@@ -101,27 +105,16 @@ class Networks:
             network_id = new_id()
             bridge = wish.bridge or bridge_name(network_id)
             self._check_bridge(network_id, bridge)
-            pool = self._space.request_pool(wish.subnet, wish.ip_range, wish.gateway, wish.aux)
-            network = Network(
-                id=network_id,
-                name=wish.name,
-                driver="bridge",
-                created=now(),
-                pool=pool,
-                bridge=bridge,
-                internal=wish.internal,
-                attachable=wish.attachable,
-                options=wish.options,
-                labels=wish.labels,
-                ipam=_ipam(wish, str(pool.subnet), str(pool.gateway)),
-                aux=wish.aux,
-                chosen=bool(wish.subnet),
-            )
-            try:
+            with ExitStack() as undo:
+                pool = self._space.request_pool(wish.subnet, wish.ip_range, wish.gateway, wish.aux)
+                undo.callback(self._space.release_pool, pool)
+                pool6 = None
+                if wish.ipv6:
+                    pool6 = self._space6.request_pool(wish.subnet6, wish.gateway6)
+                    undo.callback(self._space6.release_pool, pool6)
+                network = make_network(network_id, bridge, wish, pool, pool6)
                 self._make(network)
-            except BaseException:
-                self._space.release_pool(pool)
-                raise
+                undo.pop_all()
         return network
 
     def remove(self, network: Network) -> None:
@@ -145,13 +138,17 @@ class Networks:
                 self._bridges.remove(network.bridge)
             if network.pool:
                 self._space.release_pool(network.pool)
+            if network.pool6:
+                self._space6.release_pool(network.pool6)
 
     # --- joining and leaving
 
-    def join(self, network: Network, member: Member, preferred: str = "") -> Member:
+    def join(
+        self, network: Network, member: Member, preferred: str = "", preferred6: str = ""
+    ) -> Member:
         """Take an address for a container, so that the network cannot be removed any more.
 
-        `preferred` is the address that it is to have.  Raises Forbidden if that is taken or the
+        `preferred` and `preferred6` are those that it is to have.  Raises Forbidden if that is taken or the
         container is there already, NetworkError if no address is left, NotFound for a network
         that has just been removed.
         """
@@ -168,6 +165,13 @@ class Networks:
                 address = self._space.request_address(network.pool, shown, preferred)
                 mac = member.mac or mac_of(address)
                 member = dataclasses.replace(member, address=str(address), mac=mac)
+            if network.pool6:
+                try:
+                    address6 = self._space6.request_address(network.pool6, preferred6)
+                except BaseException:
+                    self._give_back(network, member)
+                    raise
+                member = dataclasses.replace(member, address6=str(address6))
             members[member.container] = member
         return member
 
@@ -175,8 +179,14 @@ class Networks:
         """Give a container's address back; one that is not there is no error."""
         with self._lock:
             member = self._members.get(network.id, {}).pop(container_id, None)
-            if member and network.pool:
-                self._space.release_address(network.pool, IPv4Address(member.address))
+            if member:
+                self._give_back(network, member)
+
+    def _give_back(self, network: Network, member: Member) -> None:
+        if network.pool and member.address:
+            self._space.release_address(network.pool, IPv4Address(member.address))
+        if network.pool6 and member.address6:
+            self._space6.release_address(network.pool6, IPv6Address(member.address6))
 
     def rename(self, network: Network, container_id: str, name: str) -> None:
         """Take note of a container's new name; one that is not there is no error."""
@@ -212,7 +222,10 @@ class Networks:
         with logged(f"the bridge of the network {network.name}"):
             addresses = str(pool.subnet), str(pool.ip_range), str(pool.gateway)
             self._space.request_pool(*addresses, network.aux)
-            self._bridges.create(network.bridge, pool, network.mtu, internal=network.internal)
+            if network.pool6:
+                addresses6 = str(network.pool6.subnet), str(network.pool6.gateway)
+                self._space6.request_pool(*addresses6)
+            self._create_bridge(network)
 
     def _make_predefined(self) -> None:
         pool = self._space.request_pool(DEFAULT_SUBNET, gateway=DEFAULT_GATEWAY)
@@ -233,8 +246,7 @@ class Networks:
                 self._networks[network.id] = network
 
     def _make(self, network: Network) -> None:
-        assert network.pool is not None
-        self._bridges.create(network.bridge, network.pool, network.mtu, internal=network.internal)
+        self._create_bridge(network)
         try:
             with self._journal.together():
                 self._table.save(network)
@@ -244,6 +256,16 @@ class Networks:
             raise
         self._networks[network.id] = network
 
+    def _create_bridge(self, network: Network) -> None:
+        assert network.pool is not None
+        self._bridges.create(
+            network.bridge,
+            network.pool,
+            network.mtu,
+            internal=network.internal,
+            pool6=network.pool6,
+        )
+
     def _check_bridge(self, network_id: str, name: str) -> None:
         for other in self._networks.values():
             if other.bridge == name:
@@ -251,13 +273,3 @@ class Networks:
                     f"cannot create network {network_id} ({name}): conflicts with network "
                     f"{other.id} ({name}): networks have same bridge name"
                 )
-
-
-def _ipam(wish: NetworkWish, subnet: str, gateway: str) -> dict[str, object]:
-    config: dict[str, object] = {"Subnet": subnet}
-    if wish.ip_range:
-        config["IPRange"] = wish.ip_range
-    config["Gateway"] = gateway
-    if wish.aux:
-        config["AuxiliaryAddresses"] = wish.aux
-    return {"Driver": wish.ipam_driver, "Options": wish.ipam_options, "Config": [config]}

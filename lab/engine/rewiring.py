@@ -68,7 +68,7 @@ class Rewiring:
         self._names.put(container, plug)
         self._names.follow(container, wiring)
         with logged("the files of a container that was plugged in"):
-            self._files.add_host(container, place.address)
+            self._files.add_hosts(container, place.address, place.address6)
             if wiring.named:
                 self._files.use_embedded_dns(container)
 
@@ -78,7 +78,7 @@ class Rewiring:
         plug = wiring.in_network(network)
         if plug is None:
             raise LabError(f"container {container.id} is not connected to network {network.name}")
-        address = plug.place.address
+        addresses = plug.place.address, plug.place.address6
         wiring.plugs.remove(plug)
         if plug.plan:
             self._bridges.unplug(plug.plan)
@@ -88,7 +88,7 @@ class Rewiring:
         container.record.networks.remove(plug.place)
         self._names.follow(container, wiring)
         with logged("the files of a container that was unplugged"):
-            self._files.remove_host(container, address)
+            self._files.remove_hosts(container, *addresses)
 
     def _wire(
         self,

@@ -102,6 +102,17 @@ class Attachment:
     wanted_mac: str = ""
     priority: int = 0
     names: list[str] | None = None
+    address6: str = ""
+    prefix_length6: int = 0
+    gateway6: str = ""
+
+    @property
+    def wanted_address6(self) -> str:
+        return str((self.ipam or {}).get("IPv6Address") or "")
+
+    @property
+    def link_local(self) -> list[str]:
+        return list((self.ipam or {}).get("LinkLocalIPs") or ())
 
     @property
     def wanted_address(self) -> str:
@@ -110,7 +121,8 @@ class Attachment:
     def clear(self) -> None:
         """Forget what it had: the container does not run any more."""
         self.endpoint_id = self.address = self.gateway = self.mac = ""
-        self.prefix_length = 0
+        self.address6 = self.gateway6 = ""
+        self.prefix_length = self.prefix_length6 = 0
 
 
 @dataclass(slots=True)

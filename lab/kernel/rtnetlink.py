@@ -27,6 +27,7 @@ _INFO_SLAVE_KIND, _INFO_SLAVE_DATA, _BRPORT_ISOLATED = 4, 5, 33
 _INET6_ADDR_GEN_MODE, _GEN_MODE_NONE = 8, 1
 _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_IFA_F_NODAD = 2
 _RTA_OIF, _RTA_GATEWAY = 4, 5
 _TABLE_MAIN, _PROTO_BOOT, _SCOPE_UNIVERSE, _UNICAST = 254, 3, 0, 1
 
@@ -112,9 +113,11 @@ def delete_link(name: str) -> Message:
 
 
 def add_address(index: int, address: str, prefix_length: int) -> Message:
-    """Add an IPv4 or IPv6 address to a link."""
+    """Add an IPv4 or IPv6 address to a link, which can be used at once."""
     family, packed = _packed(address)
-    body = struct.pack("=BBBBi", family, prefix_length, 0, 0, index)
+    # nobody else can have an address that the engine gives out: no need to ask around
+    flags = _IFA_F_NODAD if family == _socket.AF_INET6 else 0
+    body = struct.pack("=BBBBi", family, prefix_length, flags, 0, index)
     body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
     operation = f"add address {address}/{prefix_length} to link {index}"
     return Message(operation, RTM_NEWADDR, body, CREATE | EXCL)

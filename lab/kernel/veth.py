@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.kernel import rtnetlink, syscalls
 from lab.kernel.flags import CLONE
-from lab.kernel.netlink import Netlink
+from lab.kernel.netlink import Message, Netlink
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Endpoint:
     `host_name` is the interface on the sandbox's side, a port of `bridge`; `name` the one in the
     container.  `gateway` is the default route's next hop, empty for none.  `mtu` in bytes.  A
     `separate` endpoint reaches the bridge's own address, and no other separate endpoint.
+    `others` are more addresses, with the lengths of their prefixes: `2001:db8::2/64`.
     """
 
     host_name: str
@@ -34,6 +35,7 @@ class Endpoint:
     mac: str
     mtu: int = 1500
     separate: bool = False
+    others: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as it travels to the spawner."""
@@ -88,11 +90,17 @@ def configure(endpoint: Endpoint, container: Netlink) -> None:
         rtnetlink.set_up(rtnetlink.LOOPBACK),
         rtnetlink.no_link_local(index),
         rtnetlink.add_address(index, endpoint.address, endpoint.prefix_length),
+        *(_added(index, other) for other in endpoint.others),
         rtnetlink.set_up(index),
     ]
     if endpoint.gateway:
         steps.append(rtnetlink.add_default_route(endpoint.gateway))
     container.transact(*steps)
+
+
+def _added(index: int, other: str) -> Message:
+    address, _, length = other.partition("/")
+    return rtnetlink.add_address(index, address, int(length))
 
 
 def netlink_of(netns: int) -> Netlink:

@@ -11,6 +11,7 @@ from lab.kernel import links, rtnetlink, veth
 from lab.kernel.netlink import Netlink
 from lab.kernel.veth import Endpoint
 from lab.network.ipam import Pool, mac_of
+from lab.network.ipam6 import Pool6
 from lab.network.rules import Segment
 
 DEFAULT_BRIDGE = "docker0"
@@ -38,9 +39,15 @@ class Bridges:
         self._lock = threading.Lock()
 
     def create(
-        self, name: str, pool: Pool, mtu: int = DEFAULT_MTU, *, internal: bool = False
+        self,
+        name: str,
+        pool: Pool,
+        mtu: int = DEFAULT_MTU,
+        *,
+        internal: bool = False,
+        pool6: Pool6 | None = None,
     ) -> None:
-        """Make a bridge, up, that has the pool's gateway as its address.
+        """Make a bridge, up, that has the pools' gateways as its addresses.
 
         From an `internal` one nothing goes out.  Raises SyscallError, and then leaves no bridge
         behind; EEXIST if there is one already.
@@ -50,7 +57,7 @@ class Bridges:
             self._netlink.transact(rtnetlink.create_bridge(name, mac, mtu))
             self._segments[name] = Segment(name, pool.subnet, pool.gateway, internal)
             try:
-                self._equip(name, pool)
+                self._equip(name, pool, pool6)
                 self._tell()
             except SyscallError:
                 del self._segments[name]
@@ -94,7 +101,7 @@ class Bridges:
     def _tell(self) -> None:
         self._show(tuple(self._segments.values()))
 
-    def _equip(self, name: str, pool: Pool) -> None:
+    def _equip(self, name: str, pool: Pool, pool6: Pool6 | None) -> None:
         index = rtnetlink.link_index(self._netlink, name)
         self._netlink.transact(
             # the sandbox's namespace begins with its loopback down
@@ -103,3 +110,7 @@ class Bridges:
             rtnetlink.add_address(index, str(pool.gateway), pool.subnet.prefixlen),
             rtnetlink.set_up(index),
         )
+        if pool6:
+            self._netlink.transact(
+                rtnetlink.add_address(index, str(pool6.gateway), pool6.subnet.prefixlen)
+            )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 A, PTR, MX, AAAA, OPT = 1, 12, 15, 28, 41
 NO_ERROR, SERVER_FAILURE, NAME_ERROR, REFUSED = 0, 2, 3, 5
@@ -18,7 +18,7 @@ LARGEST = 65535
 TTL = 600
 """Seconds that an answer may be remembered; Docker's value."""
 
-_REVERSE = ".in-addr.arpa"
+_REVERSE, _REVERSE6 = ".in-addr.arpa", ".ip6.arpa"
 _INTERNET = 1
 _RESPONSE, _TRUNCATED, _RECURSION_AVAILABLE = 0x8000, 0x0200, 0x0080
 _RECURSION_DESIRED = 0x0100
@@ -43,11 +43,16 @@ class Query:
     limit: int = SMALLEST
 
     @property
-    def address(self) -> IPv4Address | None:
+    def address(self) -> IPv4Address | IPv6Address | None:
         """Return the address whose name is asked for; None if it is another question."""
-        if self.type != PTR or not self.name.endswith(_REVERSE):
+        if self.type != PTR:
             return None
         try:
+            if self.name.endswith(_REVERSE6):
+                digits = self.name.removesuffix(_REVERSE6).split(".")
+                return IPv6Address(bytes.fromhex("".join(reversed(digits))))
+            if not self.name.endswith(_REVERSE):
+                return None
             return IPv4Address(".".join(reversed(self.name.removesuffix(_REVERSE).split("."))))
         except ValueError:
             return None
@@ -74,9 +79,9 @@ def parse(data: bytes) -> Query | None:
     return Query(id, flags, ".".join(labels).lower(), type, data[12:end], limit)
 
 
-def with_addresses(query: Query, addresses: Iterable[IPv4Address]) -> bytes:
-    """Return the answer that a name has these addresses."""
-    return _response(query, [_record(A, each.packed) for each in addresses])
+def with_addresses(query: Query, addresses: Iterable[IPv4Address | IPv6Address]) -> bytes:
+    """Return the answer that a name has these addresses, all of the kind that is asked for."""
+    return _response(query, [_record(query.type, each.packed) for each in addresses])
 
 
 def with_name(query: Query, name: str) -> bytes:

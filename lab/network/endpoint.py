@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 from lab.kernel.veth import Endpoint
@@ -22,6 +23,7 @@ def plan_endpoint(
     mac: str = "",
     mtu: int = DEFAULT_MTU,
     separate: bool = False,
+    others: Sequence[str] = (),
 ) -> Endpoint:
     """Return the plan for a container's interface `eth<number>` with `address` on `bridge`.
 
@@ -38,4 +40,5 @@ def plan_endpoint(
         mac=mac or mac_of(IPv4Address(address)),
         mtu=mtu,
         separate=separate,
+        others=tuple(others),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Entry:
     address: IPv4Address
     names: Sequence[str]
     links: Mapping[str, str] = field(default_factory=dict)
+    address6: IPv6Address | None = None
 
 
 class NameTable:
@@ -45,8 +46,8 @@ class NameTable:
             if not members:
                 self._networks.pop(network, None)
 
-    def resolve(self, container: str, name: str) -> list[IPv4Address]:
-        """Return the addresses that `name` has for a container: only of its own networks.
+    def resolve(self, container: str, name: str) -> list[Entry]:
+        """Return the entries that `name` means for a container: only of its own networks.
 
         `name` may end in a network's name: `web.app`.  Empty if nobody is called so.
         """
@@ -59,25 +60,25 @@ class NameTable:
                     return found
         return []
 
-    def name_of(self, container: str, address: IPv4Address) -> str:
+    def name_of(self, container: str, address: IPv4Address | IPv6Address) -> str:
         """Return the name of an address in a container's networks: `web.app`; empty if unknown."""
         with self._lock:
             for network in self._shared(container):
                 for entry in self._networks[network].values():
-                    if entry.address == address and entry.names:
+                    if address in (entry.address, entry.address6) and entry.names:
                         return f"{entry.names[0]}.{network}"
         return ""
 
     def _shared(self, container: str) -> list[str]:
         return [name for name, members in self._networks.items() if container in members]
 
-    def _named(self, container: str, network: str, name: str) -> Iterator[IPv4Address]:
+    def _named(self, container: str, network: str, name: str) -> Iterator[Entry]:
         members = self._networks[network]
         links = members[container].links
         name = links.get(name, name).lower()
         for entry in members.values():
             if name in _lower(entry.names):
-                yield entry.address
+                yield entry
 
 
 def _readings(name: str) -> Iterator[tuple[str, str | None]]:

@@ -269,7 +269,10 @@ class Resolver:
             if not found:
                 return None
             random.shuffle(found)
-            return dns.with_addresses(query, found if query.type == dns.A else ())
+            if query.type == dns.A:
+                return dns.with_addresses(query, [each.address for each in found])
+            sixes = [each.address6 for each in found if each.address6]
+            return dns.with_addresses(query, sixes if query.type == dns.AAAA else ())
         if address := query.address:
             name = self._names.name_of(client.key, address)
             return dns.with_name(query, name) if name else None

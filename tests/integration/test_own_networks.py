@@ -188,6 +188,28 @@ def test_internal(client: docker.DockerClient, make: Make) -> None:
     assert not any(server.attrs["NetworkSettings"]["Ports"].values())
 
 
+def test_ipv6(client: docker.DockerClient, make: Make) -> None:
+    """Do containers of a network with IPv6 find and reach each other that way, too?"""
+    pools = [IPAMPool("10.73.0.0/24"), IPAMPool("2001:db8:7::/64")]
+    network = make("six", enable_ipv6=True, ipam=IPAMConfig(pool_configs=pools))
+    place = client.api.create_endpoint_config(ipv6_address="2001:db8:7::99")
+    run(client, network, name="sixth", networking_config={"six": place})
+    guest = run(client, network)
+    guest.reload()
+    mine = guest.attrs["NetworkSettings"]["Networks"]["six"]
+    assert (mine["GlobalIPv6Address"], mine["GlobalIPv6PrefixLen"]) == ("2001:db8:7::2", 64)
+    assert guest.exec_run("ping -6 -c 1 -W 2 sixth").exit_code == 0
+    assert b"2001:db8:7::99" in guest.exec_run("nslookup sixth").output
+    assert b"2001:db8:7::2\t" in guest.exec_run("cat /etc/hosts").output
+    other = make("seventh", enable_ipv6=True)
+    late = run(client, "bridge", cap_add=["NET_ADMIN"])
+    other.connect(late)
+    other.reload()
+    via = other.attrs["IPAM"]["Config"][1]["Gateway"]
+    assert late.exec_run(f"ip -6 route add 2001:db8:7::/64 via {via}").exit_code == 0
+    assert late.exec_run("ping -6 -c 1 -W 1 2001:db8:7::99").exit_code == 1
+
+
 def test_no_talk_within(client: docker.DockerClient, make: Make) -> None:
     """Does the option enable_icc=false keep the containers of one network apart?"""
     network = make("quiet", options={"com.docker.network.bridge.enable_icc": "false"})

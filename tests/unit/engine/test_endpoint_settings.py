@@ -10,7 +10,7 @@ import pytest
 from lab.engine.endpoint_settings import check_place, parse_endpoint, parse_networking
 from lab.engine.network_records import Network
 from lab.engine.state import Attachment
-from lab.errors import InvalidParameter, LabError, Unsupported
+from lab.errors import InvalidParameter, LabError
 from lab.network.ipam import Pool
 
 SUBNET = IPv4Network("10.1.0.0/16")
@@ -55,7 +55,7 @@ def test_wishes_are_kept() -> None:
         ("bridge", {"IPAMConfig": {"IPv4Address": "10.0.0.1"}}, InvalidParameter, "user defined"),
         ("app", {"IPAMConfig": {"IPv4Address": "ten"}}, InvalidParameter, "invalid IPv4 address"),
         ("app", {"IPAMConfig": {"IPv6Address": "ten"}}, InvalidParameter, "invalid IPv6 address"),
-        ("app", {"IPAMConfig": {"IPv6Address": "2001::1"}}, Unsupported, "IPv6"),
+        ("app", {"IPAMConfig": {"LinkLocalIPs": ["10.0.0.1"]}}, InvalidParameter, "link-local"),
         ("app", {"MacAddress": "01:00:00:00:00:00"}, InvalidParameter, "invalid MAC address"),
         ("app", {"MacAddress": 5}, InvalidParameter, "MacAddress must be a string"),
     ],
@@ -75,3 +75,5 @@ def test_addresses_of_a_network() -> None:
     with pytest.raises(InvalidParameter, match="networks with user configured subnets"):
         check_place(place, automatic)
     check_place(parse_endpoint("app", {"IPAMConfig": {"IPv4Address": "10.1.0.1"}}), APP)
+    with pytest.raises(InvalidParameter, match="networks with user configured subnets"):
+        check_place(parse_endpoint("app", {"IPAMConfig": {"IPv6Address": "2001:db8::1"}}), APP)

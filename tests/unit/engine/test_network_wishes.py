@@ -39,6 +39,10 @@ def test_addresses_and_options() -> None:
     options = {"com.docker.network.bridge.name": "br0", "com.docker.network.driver.mtu": "1400"}
     wish = parse_network({**CLI, "IPAM": ipam, "Options": options, "Internal": True})
     assert (wish.subnet, wish.ip_range, wish.gateway) == ("10.1.0.0/16", "10.1.4.0/24", "10.1.0.9")
+    assert (wish.ipv6, wish.subnet6) == (False, "")
+    both = {"Config": [config, {"Subnet": "2001:db8::/64", "Gateway": "2001:db8::9"}]}
+    dual = parse_network({**CLI, "IPAM": both, "EnableIPv6": True})
+    assert (dual.ipv6, dual.subnet6, dual.gateway6) == (True, "2001:db8::/64", "2001:db8::9")
     assert (wish.aux, wish.bridge, wish.internal) == ({"host": "10.1.0.5"}, "br0", True)
 
 
@@ -50,7 +54,6 @@ def test_addresses_and_options() -> None:
         ({"Driver": "overlay"}, Forbidden, "not a swarm manager"),
         ({"Driver": "macvlan"}, Unsupported, "macvlan"),
         ({"Driver": "weave"}, NotFound, "could not find plugin weave in v1 plugin registry"),
-        ({"EnableIPv6": True}, Unsupported, "IPv6"),
         ({"IPAM": {"Driver": "mine"}}, InvalidParameter, 'invalid ipam driver: "mine"'),
         ({"IPAM": {"Config": [{"Subnet": "10.0.0.0/8"}, {"Subnet": "11.0.0.0/8"}]}}, Forbidden,
          "doesn't support multiple subnets"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
@@ -50,6 +50,16 @@ def test_the_name_of_an_address() -> None:
     for name in ("18.172.in-addr.arpa", "x.0.18.172.in-addr.arpa", "web"):
         assert parsed(question(name, dns.PTR)).address is None
     assert parsed(question("2.0.18.172.in-addr.arpa")).address is None
+
+
+def test_ipv6() -> None:
+    """Are IPv6 addresses answered with, and asked about?"""
+    address = IPv6Address("2001:db8::2")
+    query = parsed(question("web", dns.AAAA))
+    assert dns.with_addresses(query, [address]).endswith(b"\x00\x10" + address.packed)
+    digits = ".".join(reversed(address.packed.hex()))
+    assert parsed(question(f"{digits}.ip6.arpa", dns.PTR)).address == address
+    assert parsed(question("1.2.ip6.arpa", dns.PTR)).address is None
 
 
 def test_failures() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from lab.network.names import Entry, NameTable
 
@@ -11,6 +11,10 @@ WEB, DB, CACHE = (IPv4Address(f"10.0.0.{number}") for number in (2, 3, 4))
 
 def entry(network: str, address: IPv4Address, *names: str, **links: str) -> Entry:
     return Entry(network, address, names, links)
+
+
+def found(names: NameTable, container: str, name: str) -> list[IPv4Address]:
+    return [each.address for each in names.resolve(container, name)]
 
 
 def table() -> NameTable:
@@ -26,40 +30,42 @@ def table() -> NameTable:
 def test_only_shared_networks_count() -> None:
     """Does a container find those of its own networks, by each name, and nobody else?"""
     names = table()
-    assert names.resolve("web", "db") == [DB]
-    assert names.resolve("web", "0123456789ab") == [DB]
-    assert names.resolve("web", "DB") == [DB]
-    assert names.resolve("stranger", "db") == [IPv4Address("10.2.0.2")]
-    assert names.resolve("stranger", "web") == names.resolve("nobody", "web") == []
-    assert names.resolve("db", "www") == []
+    assert found(names, "web", "db") == [DB]
+    assert found(names, "web", "0123456789ab") == [DB]
+    assert found(names, "web", "DB") == [DB]
+    assert found(names, "stranger", "db") == [IPv4Address("10.2.0.2")]
+    assert found(names, "stranger", "web") == found(names, "nobody", "web") == []
+    assert found(names, "db", "www") == []
 
 
 def test_one_alias_of_several() -> None:
     """Do all containers that share an alias answer to it?"""
-    assert set(table().resolve("web", "store")) == {DB, CACHE}
+    assert set(found(table(), "web", "store")) == {DB, CACHE}
 
 
 def test_names_with_the_network() -> None:
     """Is `db.back` the db of that network, if one is in it?"""
     names = table()
-    assert names.resolve("web", "web.front") == [WEB]
-    assert names.resolve("db", "web.front") == names.resolve("web", "db.front") == []
+    assert found(names, "web", "web.front") == [WEB]
+    assert found(names, "db", "web.front") == found(names, "web", "db.front") == []
     names.put("dotted", entry("my.net", CACHE, "a.b"))
-    assert names.resolve("dotted", "a.b") == names.resolve("dotted", "a.b.my.net") == [CACHE]
+    assert found(names, "dotted", "a.b") == found(names, "dotted", "a.b.my.net") == [CACHE]
 
 
 def test_links() -> None:
     """Is a link a name that only its owner knows?"""
     names = table()
     names.put("web", entry("back", WEB, "web", database="db"))
-    assert names.resolve("web", "database") == [DB]
-    assert names.resolve("db", "database") == []
+    assert found(names, "web", "database") == [DB]
+    assert found(names, "db", "database") == []
 
 
 def test_the_way_back() -> None:
     """Has an address the first of its names, with the network's, for those who share it?"""
     names = table()
     assert names.name_of("web", DB) == "db.back"
+    names.put("db", Entry("back", DB, ("db",), {}, IPv6Address("2001:db8::2")))
+    assert names.name_of("web", IPv6Address("2001:db8::2")) == "db.back"
     assert names.name_of("stranger", DB) == names.name_of("web", IPv4Address("10.9.9.9")) == ""
 
 
@@ -68,5 +74,5 @@ def test_who_leaves_is_forgotten() -> None:
     names = table()
     names.drop("web", "front")
     names.drop("web", "front")
-    assert names.resolve("web", "www") == []
-    assert names.resolve("db", "web") == [IPv4Address("10.1.0.2")]
+    assert found(names, "web", "www") == []
+    assert found(names, "db", "web") == [IPv4Address("10.1.0.2")]
