@@ -7,6 +7,7 @@ import os
 import pwd
 import select
 import shutil
+import socket
 import subprocess
 import tarfile
 import uuid
@@ -145,6 +146,31 @@ def test_a_users_volumes(user: pwd.struct_passwd, engine_socket: Path) -> None:
     assert said.split() == ["0", "50x.html", "index.html", "new"]
     assert (folder / "new").stat().st_uid == user.pw_uid
     made.remove(force=True)
+    client.close()
+
+
+def test_a_users_network(user: pwd.struct_passwd, engine_socket: Path) -> None:
+    """Is there a way out, are namespaces shared, and is a port that is root's refused with advice?"""
+    client = docker.DockerClient(base_url=f"unix://{engine_socket}")
+    client.images.pull("busybox", "latest")
+    command = ["wget", "-qO-", "http://172.17.0.1:{}/"]
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        server.settimeout(20)
+        command[2] = command[2].format(server.getsockname()[1])
+        asking = client.containers.run("busybox", command, detach=True)
+        with server.accept()[0] as connection:
+            assert connection.recv(3) == b"GET"
+        asking.remove(force=True)
+    web = client.containers.run("busybox", ["httpd", "-f", "-h", "/etc"], detach=True)
+    for modes in ({"network_mode": f"container:{web.id}"}, {"network_mode": "host"}):
+        shown = client.containers.run("busybox", "ls /sys/class/net", remove=True, **modes)
+        assert (b"eth0" in shown) == (modes["network_mode"] != "host")
+    seen = client.containers.run("busybox", "ps", remove=True, pid_mode=f"container:{web.id}")
+    assert b"httpd -f" in seen
+    web.remove(force=True)
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) > 80:
+        with pytest.raises(docker.errors.APIError, match="cannot expose privileged port 80"):
+            client.containers.run("busybox", "true", ports={"80/tcp": 80})
     client.close()
 
 
