@@ -114,3 +114,42 @@ def test_hosts_file_and_name(client: docker.DockerClient) -> None:
         "busybox", ["cat", "/etc/hosts", "/etc/hostname"], hostname="here", remove=True
     )
     assert b"\there\n" in shown and shown.endswith(b"here\n")
+
+
+def _low_port() -> int:
+    """A port below 1024 that nobody has on the loopback; skips where this user may have none."""
+    for port in range(600, 1024):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except PermissionError:
+                pytest.skip("only root may have ports below 1024 here")
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_a_port_below_1024(client: docker.DockerClient, protocol: str) -> None:
+    """Is it bound by the launcher, who may, and let go with the container?"""
+    port = _low_port()
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    container = client.containers.run(
+        "busybox", "sleep 1000", detach=True, ports={f"80/{protocol}": ("127.0.0.1", port)}
+    )
+    with socket.socket(socket.AF_INET, kind) as other:
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        container.remove(force=True)
+        other.bind(("127.0.0.1", port))
+
+
+def test_a_range_of_host_ports(client: docker.DockerClient) -> None:
+    """Do containers that ask for any port of a range get one after the other, until none is left?"""
+    first = 23456
+    options = {"ports": {"80/tcp": f"{first}-{first + 1}"}, "detach": True}
+    got = [client.containers.run("busybox", "sleep 1000", **options) for _ in range(2)]
+    assert sorted(map(host_port, got)) == [first, first + 1]
+    with pytest.raises(APIError, match=r"all ports are allocated|port is already allocated"):
+        client.containers.run("busybox", "true", **options)
