@@ -87,7 +87,7 @@ async def inspect(request: web.Request) -> web.Response:
                 "tty": settings.terminal,
                 "entrypoint": settings.argv[0],
                 "arguments": list(settings.argv[1:]),
-                "privileged": False,
+                "privileged": settings.privileged,
                 **({"user": settings.user} if settings.user else {}),
             },
             "OpenStdin": settings.stdin,

@@ -79,6 +79,8 @@ def _host(source: Json) -> Json:
     if not fields.text(fields.obj(host, "LogConfig"), "Type"):
         options = fields.text_map(fields.obj(host, "LogConfig"), "Config")
         host["LogConfig"] = {**HOST_DEFAULTS["LogConfig"], "Config": dict(options)}
+    if host["Privileged"]:
+        host["MaskedPaths"] = host["ReadonlyPaths"] = None
     # clients write "nothing in particular" as an empty value
     for key in ("IpcMode", "CgroupnsMode", "Runtime", "ShmSize"):
         host[key] = host[key] or HOST_DEFAULTS[key]

@@ -60,7 +60,7 @@ class Bundles:
             # as with Docker: it is the same machine in the network
             for key in ("Hostname", "Domainname"):
                 config[key] = donor.record.config[key]
-        seccomp = self._filters.key(settings.capabilities)
+        seccomp = self._filters.key(settings.capabilities, settings.security.seccomp)
         plan = BundlePlan(
             hostname=config["Hostname"],
             domainname=config["Domainname"],
@@ -77,6 +77,8 @@ class Bundles:
             joined=(*shares.of_target, *shares.of_host),
             on_host=[name for name in ("network", "pid") if name in shares.of_host],
             files=donor.folder if donor else None,
+            sysctls=settings.security.sysctls,
+            init=settings.init,
         )
         process = process_of(container)
         told = (*process.env, *self._links.environment(container))
@@ -99,6 +101,7 @@ def process_of(container: Container) -> Process:
         terminal=config["Tty"],
         console_size=(rows, columns),
         capabilities=settings.capabilities,
+        no_new_privileges=settings.security.no_new_privileges,
         rlimits=settings.rlimits,
         oom_score_adj=settings.oom_score_adj,
     )

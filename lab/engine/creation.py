@@ -60,6 +60,7 @@ class Creation:
         for port in config.get("ExposedPorts") or ():
             Port.parse(port)
         warnings = verify(host, self._cgroups.supports, self._cpus)
+        warnings += settings.security.warnings
         for point in settings.points:
             if point.type == BIND:
                 warnings += await asyncio.to_thread(self._check_bind, point)

@@ -16,10 +16,11 @@ from lab.engine.logged import logged
 from lab.engine.pausing import Pausing
 from lab.engine.signals import exit_code
 from lab.engine.state import Status, check
-from lab.errors import Conflict, InvalidParameter, NotFound, StartError, Unsupported
+from lab.errors import Conflict, InvalidParameter, NotFound, StartError
 from lab.ids import find_prefix, new_id
 from lab.oci import fields
 from lab.oci.runtime_spec import Process, process_to_bytes
+from lab.runtime.capabilities import NAMES
 from lab.runtime.cgroups import CgroupManager
 from lab.runtime.requests import ExecRequest
 from lab.runtime.stdio import Streams
@@ -46,6 +47,7 @@ class ExecSettings:
     stderr: bool = False
     detach_keys: str = ""
     console_size: tuple[int, int] = (0, 0)
+    privileged: bool = False
 
 
 @dataclass(slots=True)
@@ -137,7 +139,8 @@ class Execs:
         path = container.folder / f"exec-{wanted.id[:12]}.json"
         try:
             process = self._process(wanted, console_size)
-            seccomp = await asyncio.to_thread(self._filters.key, process.capabilities)
+            profile = container.settings.security.seccomp
+            seccomp = await asyncio.to_thread(self._filters.key, process.capabilities, profile)
             path.write_bytes(process_to_bytes(process))
             files = self._cgroups.join_files(container.id)
             request = ExecRequest(f"exec/{wanted.id}", path, files, seccomp)
@@ -194,6 +197,7 @@ class Execs:
             user=settings.user or base.user,
             terminal=settings.terminal,
             console_size=(rows, columns),
+            capabilities=tuple(NAMES) if settings.privileged else base.capabilities,
         )
 
     def _log(self, wanted: Exec, action: str, **attributes: str) -> None:
@@ -219,8 +223,6 @@ def parse_settings(body: dict[str, Any]) -> ExecSettings:
     argv = fields.texts(body, "Cmd")
     if not argv:
         raise InvalidParameter("No exec command specified")
-    if fields.boolean(body, "Privileged"):
-        raise Unsupported("this engine does not support --privileged yet")
     return ExecSettings(
         argv=tuple(argv),
         env=tuple(fields.texts(body, "Env")),
@@ -231,6 +233,7 @@ def parse_settings(body: dict[str, Any]) -> ExecSettings:
         stdout=fields.boolean(body, "AttachStdout"),
         stderr=fields.boolean(body, "AttachStderr"),
         detach_keys=fields.text(body, "DetachKeys") or fields.text(body, "detachKeys"),
+        privileged=fields.boolean(body, "Privileged"),
         console_size=parse_console_size(body),
     )
 

@@ -7,17 +7,11 @@ from lab.oci import fields
 from lab.oci.fields import Json
 
 _HOST = {
-    "Devices": "--device",
-    "DeviceRequests": "--gpus",
     "DeviceCgroupRules": "--device-cgroup-rule",
-    "SecurityOpt": "--security-opt",
     "StorageOpt": "--storage-opt",
     "CpuRealtimePeriod": "--cpu-rt-period",
     "CpuRealtimeRuntime": "--cpu-rt-runtime",
-    "Sysctls": "--sysctl",
     "CgroupParent": "--cgroup-parent",
-    "Init": "--init",
-    "Privileged": "--privileged",
 }
 _MODES = {
     "UsernsMode": ("",),

@@ -14,12 +14,12 @@ from lab.engine.name_wishes import parse_dns, parse_extra_hosts
 from lab.engine.refusals import refuse_unsupported
 from lab.engine.resources import parse_limits
 from lab.engine.restart_policy import RestartPolicy
+from lab.engine.security import Security
 from lab.errors import InvalidParameter
 from lab.network.resolv_conf import DnsWish
 from lab.oci import fields
 from lab.oci.fields import Json
 from lab.oci.runtime_spec import Mount, Rlimit
-from lab.runtime import capabilities
 from lab.runtime.cgroups import Limits
 
 DEFAULT_NETWORKS = ("default", "bridge", "none")
@@ -149,11 +149,14 @@ class HostSettings:
     oom_score_adj: int
     restart: RestartPolicy
     dns: DnsWish
+    security: Security
+    init: bool
 
     @classmethod
     def from_json(cls, host: Json) -> HostSettings:
         """Read a HostConfig; InvalidParameter for what is wrong, Unsupported for what is not done."""
         refuse_unsupported(host)
+        security = Security.of(host)
         mode = fields.text(host, "NetworkMode") or "default"
         return cls(
             network="bridge" if mode == "default" else mode,
@@ -164,9 +167,7 @@ class HostSettings:
             tmpfs=tuple(parse_tmpfs(*item) for item in fields.text_map(host, "Tmpfs").items()),
             shm_bytes=_shm_size(host),
             limits=parse_limits(host),
-            capabilities=effective_capabilities(
-                fields.texts(host, "CapAdd"), fields.texts(host, "CapDrop")
-            ),
+            capabilities=security.capabilities(host),
             auto_remove=fields.boolean(host, "AutoRemove"),
             readonly=fields.boolean(host, "ReadonlyRootfs"),
             masked_paths=tuple(fields.texts(host, "MaskedPaths")),
@@ -178,30 +179,9 @@ class HostSettings:
             dns=parse_dns(host),
             oom_score_adj=fields.integer(host, "OomScoreAdj"),
             restart=RestartPolicy.from_json(host),
+            security=security,
+            init=fields.boolean(host, "Init"),
         )
-
-
-def effective_capabilities(added: list[str], dropped: list[str]) -> tuple[str, ...]:
-    """Return Docker's default set with additions and removals; names with or without `CAP_`."""
-    result = list(capabilities.DEFAULT)
-    drop, add = _names(dropped, "CapDrop"), _names(added, "CapAdd")
-    if "ALL" in add:
-        result = list(capabilities.NAMES)
-    if "ALL" in drop:
-        result = []
-    result += [name for name in add if name != "ALL" and name not in result]
-    return tuple(name for name in result if name not in drop)
-
-
-def _names(given: list[str], key: str) -> list[str]:
-    names = []
-    for text in given:
-        upper = text.upper()
-        name = upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
-        if name != "ALL" and name not in capabilities.NAMES:
-            raise InvalidParameter(f'invalid {key}: unknown capability: "{text}"')
-        names.append(name)
-    return names
 
 
 def _shm_size(host: Json) -> int:

@@ -28,8 +28,11 @@ def errno_action(number: int) -> int:
 class Compare(IntEnum):
     """How an argument is compared.  Source: seccomp_rule_add(3)."""
 
+    NE = 1
     LT = 2
+    LE = 3
     EQ = 4
+    GE = 5
     GT = 6
     MASKED_EQ = 7
 

@@ -61,12 +61,16 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Linux:
-    """Namespaces to make new (`pid`, `mount`, `network`, ...), and how files in /proc are veiled."""
+    """Namespaces to make new (`pid`, `mount`, `network`, ...), and how files in /proc are veiled.
+
+    `init` is the path, in the container, of a program that is to be its first process.
+    """
 
     namespaces: tuple[str, ...] = ("user", "mount", "pid", "uts", "ipc", "network", "cgroup")
     masked_paths: tuple[str, ...] = ()
     readonly_paths: tuple[str, ...] = ()
     seccomp: str = ""
+    init: str = ""
     sysctl: dict[str, str] = field(default_factory=dict)
 
 
@@ -104,12 +108,14 @@ class Spec:
                 masked_paths=tuple(linux.get("maskedPaths", ())),
                 readonly_paths=tuple(linux.get("readonlyPaths", ())),
                 seccomp=source["annotations"].get(_SECCOMP, ""),
+                init=source["annotations"].get(_INIT, ""),
                 sysctl=linux.get("sysctl", {}),
             ),
             annotations=source["annotations"],
         )
 
 
+_INIT = "lab.init.program"
 _SECCOMP = "lab.seccomp.program"
 """Names the compiled filter; the rules themselves are not repeated in every bundle."""
 
@@ -181,7 +187,7 @@ def _spec_json(spec: Spec) -> dict[str, Any]:
         "hostname": spec.hostname,
         "domainname": spec.domainname,
         "mounts": [mount_to_json(mount) for mount in spec.mounts],
-        "annotations": {**spec.annotations, _SECCOMP: linux.seccomp},
+        "annotations": {**spec.annotations, _SECCOMP: linux.seccomp, _INIT: linux.init},
         "linux": {
             "namespaces": [{"type": name} for name in linux.namespaces],
             "maskedPaths": list(linux.masked_paths),

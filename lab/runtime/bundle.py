@@ -6,12 +6,14 @@ Source: OCI runtime-spec, bundle.md; Docker's /etc/hosts, /etc/hostname, /etc/re
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.kernel.idmap import CONTAINER_IDS
 from lab.oci.runtime_spec import Linux, Mount, Process, Spec
+from lab.runtime import reaper
 from lab.runtime.rootfs import OF_SANDBOX
 
 _NAMESPACES = Linux().namespaces
@@ -32,7 +34,8 @@ class BundlePlan:
     (`unified`, or version 1 controllers); `shm_bytes` is the size of /dev/shm.  `joined` are the
     namespaces that it does not have for itself, by the runtime specification's names; `on_host`
     those of them (`network`, `pid`) that are the sandbox's own.  `files` is the folder of another
-    container whose three files are shown, since it has the same network.
+    container whose three files are shown, since it has the same network.  `init` says that
+    lab.runtime.reaper's program is to be the first process.
     """
 
     hostname: str
@@ -50,6 +53,8 @@ class BundlePlan:
     joined: Sequence[str] = ()
     on_host: Sequence[str] = ()
     files: Path | None = None
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    init: bool = False
 
 
 def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
@@ -68,6 +73,8 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
         if f"/etc/{name}" not in taken:
             path = (plan.files or folder) / name
             own.append(Mount(f"/etc/{name}", "bind", str(path), ("rbind", "own")))
+    if plan.init:
+        own.append(_init_program(folder, plan.owner))
     spec = Spec(
         process=process,
         hostname=plan.hostname,
@@ -86,7 +93,8 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
             masked_paths=tuple(plan.masked_paths),
             readonly_paths=tuple(plan.readonly_paths),
             seccomp=plan.seccomp,
-            sysctl={} if "network" in plan.joined else _SYSCTL,
+            init=reaper.PATH if plan.init else "",
+            sysctl={**({} if "network" in plan.joined else _SYSCTL), **plan.sysctls},
         ),
     )
     (folder / "config.json").write_bytes(spec.to_bytes())
@@ -108,6 +116,15 @@ def default_hosts(address: str, hostname: str, extra: Sequence[str]) -> list[tup
     if address:
         lines.append((address, hostname))
     return lines
+
+
+def _init_program(folder: Path, owner: int) -> Mount:
+    """Write the program of `--init`; return the mount that shows it in the container."""
+    path = folder / "docker-init"
+    path.write_bytes(reaper.program(platform.machine()))
+    path.chmod(0o755)
+    os.chown(path, owner, owner)
+    return Mount(reaper.PATH, "bind", str(path), ("rbind", "own", "ro"))
 
 
 def _shared_memory(plan: BundlePlan) -> Mount:

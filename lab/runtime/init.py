@@ -212,7 +212,7 @@ def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int
         process.use_stdio(request.stdio)
     rootfs.make_readonly(spec.linux.readonly_paths)
     rootfs.mask(spec.linux.masked_paths)
-    process.run(spec.process, request.seccomp, new_root=True)
+    process.run(spec.process, request.seccomp, new_root=True, init=spec.linux.init)
 
 
 def _name_host(spec: Spec) -> None:
@@ -225,8 +225,13 @@ def _name_host(spec: Spec) -> None:
         if spec.domainname:
             syscalls.setdomainname(spec.domainname)
     for name, value in spec.linux.sysctl.items():
-        with open("/proc/sys/" + name.replace(".", "/"), "w") as file:
-            file.write(value)
+        path = "/proc/sys/" + name.replace(".", "/")
+        try:
+            with open(path, "w") as file:
+                file.write(value)
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise StartError(f"error during container init: open {path}: {reason}") from None
 
 
 def _guarded(step: Any, report: int) -> None:

@@ -83,11 +83,12 @@ def use_stdio(fds: list[int]) -> None:
         os.dup2(fd, number)
 
 
-def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
+def run(process: Process, seccomp: bytes | None, new_root: bool, init: str = "") -> None:
     """Become the container's program; returns only by raising StartError.
 
     `new_root` says that this is a container's first process: its working folder is made if it
-    is not there, as Docker does.
+    is not there, as Docker does.  With an `init` the program is a child of this process, which
+    becomes that one.
     """
     user = users.look_up(process.user, process.additional_groups)
     _own_stdio(user.uid)
@@ -108,6 +109,8 @@ def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
     capabilities.become(user.uid, user.gid, user.groups, mask)
     # as the user, who may not be allowed to go everywhere
     program = find_program(process.args[0], env.get("PATH", _DEFAULT_PATH))
+    if init:
+        _leave_to_child(init, process, env)
     try:
         observed.execve(program, process.args, env)
     except OSError as error:
@@ -115,6 +118,22 @@ def run(process: Process, seccomp: bytes | None, new_root: bool) -> None:
         # Docker counts that as a program that ran and failed
         os.write(2, f"exec {program}: {(error.strerror or '').lower()}\n".encode())
         os._exit(_EXEC_FAILED)
+
+
+def _leave_to_child(init: str, process: Process, env: dict[str, str]) -> None:
+    """Fork: return in the child, which is to be the program, and become `init` in the parent.
+
+    See lab.runtime.reaper.  The child has the terminal, if there is one.
+    """
+    # before the fork: an early end of the child must not pass unnoticed
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid = observed.fork()
+    if pid:
+        observed.execve(init, (init, "--", *process.args), {str(pid): "", **env})
+    os.setpgid(0, 0)
+    if os.isatty(0):
+        os.tcsetpgrp(0, os.getpid())
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def find_program(name: str, path: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lab.engine.security import effective_capabilities
 from lab.engine.settings import (
     HOST_DEFAULTS,
     HostSettings,
-    effective_capabilities,
 )
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci.runtime_spec import Rlimit
@@ -60,10 +60,6 @@ def test_limits_of_processes() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "option"),
     [
-        ("Privileged", True, "--privileged"),
-        ("Init", True, "--init"),
-        ("Devices", [{"PathOnHost": "/dev/x"}], "--device"),
-        ("SecurityOpt", ["seccomp=unconfined"], "--security-opt"),
         ("UsernsMode", "host", "UsernsMode"),
         ("CgroupnsMode", "host", "CgroupnsMode"),
     ],

@@ -13,7 +13,7 @@ from lab.engine.warm import warm_up
 warm_up()
 before = set(sys.modules)
 from lab.runtime import cgroups, seccomp
-from lab.engine.settings import effective_capabilities
+from lab.engine.security import effective_capabilities
 def refuse(*_): raise AssertionError("compiled again")
 seccomp.Filter = refuse
 seccomp.compile_default(tuple(sorted(effective_capabilities([], []))))
