@@ -57,14 +57,27 @@ class Standstill:
             new = [each for each in found if (each.pid, each.started) not in known]
             for each in new:
                 known.add((each.pid, each.started))
-                self._held.append((each.pid, each.started))
-                _send(each.pid, each.started, signal.SIGSTOP)
+                self._hold(each, end)
             if not new and all(each.state in _AT_REST for each in found):
                 return
-            if time.monotonic() > end:
-                self.resume()
-                raise TimeoutError(errno.ETIMEDOUT, "its processes do not come to rest")
+            self._give_up_after(end)
             time.sleep(_PAUSE)
+
+    def _hold(self, process: _Process, end: float) -> None:
+        """Stop one process and see it stand still: only then may its children be stopped.
+
+        In the middle of wait(2) it would otherwise still be told of them.
+        """
+        self._held.append((process.pid, process.started))
+        _send(process.pid, process.started, signal.SIGSTOP)
+        while _state(process.pid) not in _AT_REST:
+            self._give_up_after(end)
+            time.sleep(_PAUSE / 10)
+
+    def _give_up_after(self, end: float) -> None:
+        if time.monotonic() > end:
+            self.resume()
+            raise TimeoutError(errno.ETIMEDOUT, "its processes do not come to rest")
 
     def resume(self) -> None:
         """Let everything go on that was stopped here, children first."""
@@ -98,6 +111,13 @@ def _read(pid: int) -> _Process:
     with open(f"/proc/{pid}/stat", "rb") as file:
         words = file.read().rpartition(b")")[2].split()
     return _Process(pid, int(words[1]), words[0].decode(), int(words[19]))
+
+
+def _state(pid: int) -> str:
+    try:
+        return _read(pid).state
+    except (OSError, IndexError):
+        return "X"
 
 
 def _send(pid: int, started: int, number: int) -> None:
