@@ -65,16 +65,7 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
         "hosts": "".join(f"{address}\t{names}\n" for address, names in plan.hosts),
         "resolv.conf": plan.resolv_conf,
     }
-    own: list[Mount] = []
-    taken = {mount.destination for mount in plan.mounts}
-    for name, text in texts.items():
-        if plan.files is None:
-            _write_owned(folder / name, text, plan.owner)
-        if f"/etc/{name}" not in taken:
-            path = (plan.files or folder) / name
-            own.append(Mount(f"/etc/{name}", "bind", str(path), ("rbind", "own")))
-    if plan.init:
-        own.append(_init_program(folder, plan.owner))
+    own = _own_files(folder, texts, plan)
     spec = Spec(
         process=process,
         hostname=plan.hostname,
@@ -98,6 +89,21 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
         ),
     )
     (folder / "config.json").write_bytes(spec.to_bytes())
+
+
+def _own_files(folder: Path, texts: Mapping[str, str], plan: BundlePlan) -> list[Mount]:
+    """Write the container's own files; return the mounts that show them."""
+    own: list[Mount] = []
+    taken = {mount.destination for mount in plan.mounts}
+    for name, text in texts.items():
+        if plan.files is None:
+            _write_owned(folder / name, text, plan.owner)
+        if f"/etc/{name}" not in taken:
+            path = (plan.files or folder) / name
+            own.append(Mount(f"/etc/{name}", "bind", str(path), ("rbind", "own")))
+    if plan.init:
+        own.append(_init_program(folder, plan.owner))
+    return own
 
 
 def default_hosts(address: str, hostname: str, extra: Sequence[str]) -> list[tuple[str, str]]:
