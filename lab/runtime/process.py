@@ -127,9 +127,14 @@ def _leave_to_child(init: str, process: Process, env: dict[str, str]) -> None:
     """
     # before the fork: an early end of the child must not pass unnoticed
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    # execve closes it: nobody in the container sees what this process was before
+    parent_there, not_yet = os.pipe()
     pid = observed.fork()
     if pid:
         observed.execve(init, (init, "--", *process.args), {str(pid): "", **env})
+    os.close(not_yet)
+    os.read(parent_there, 1)
+    os.close(parent_there)
     os.setpgid(0, 0)
     if os.isatty(0):
         os.tcsetpgrp(0, os.getpid())
