@@ -17,6 +17,7 @@ from lab.engine.build_backend import StepSettings
 from lab.engine.builds import BuildRequest
 from lab.engine.machine import parse_platform
 from lab.engine.progress import Emit
+from lab.engine.resources import verify
 from lab.engine.settings import HOST_DEFAULTS, HostSettings
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci.fields import Json
@@ -87,7 +88,9 @@ def _settings(request: web.Request) -> StepSettings:
     host["ExtraHosts"] = request.query.getall("extrahosts", []) or None
     host["ShmSize"] = number(request, "shmsize") or HOST_DEFAULTS["ShmSize"]
     host["Ulimits"] = _list(request.query.get("ulimits", ""), "error reading ulimit settings")
+    engine = request.app[ENGINE]
     # what is wrong with it is better known before the first step
+    warnings = verify(host, engine.cgroups.supports, engine.host.cpus)
     HostSettings.from_json(host)
     platform = request.query.get("platform", "")
     cache_from = _list(request.query.get("cachefrom", ""), "error reading cache-from") or []
@@ -96,6 +99,7 @@ def _settings(request: web.Request) -> StepSettings:
         wallet_of(request),
         parse_platform(platform) if platform else None,
         tuple(filter(None, map(str, cache_from))),
+        tuple(warnings),
     )
 
 

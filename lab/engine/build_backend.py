@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,13 +77,14 @@ class StepSettings:
     """What the request says about a build's containers and pulls.
 
     `host` is a complete HostConfig; `credentials` are those for the registries that are pulled
-    from; `cache_from` names images to take the cache from.
+    from; `cache_from` names images to take the cache from; `warnings` are told at each step.
     """
 
     host: Json
     credentials: Wallet
     platform: Platform | None = None
     cache_from: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class BuildBackend:
@@ -130,12 +131,9 @@ class BuildBackend:
     def view(self, image: str) -> Iterator[Path]:
         parts = self._parts
         below = self._chain(image)
-        scratch = parts.layers.scratch
-        with (
-            parts.layers.building(below) as key,
-            mounted(parts.snapshots, key, scratch) as root,
-        ):
-            yield root
+        with ExitStack() as opened:
+            key = opened.enter_context(parts.layers.building(below))
+            yield opened.enter_context(mounted(parts.snapshots, key, parts.layers.scratch))
 
     def download(self, url: str, target: Path, emit: Emit, cancelled: Cancelled) -> Download:
         return download(url, target, emit, cancelled)
@@ -212,7 +210,7 @@ class BuildBackend:
 
         container = self._in_loop(create())
         self._parents[container.id] = parent
-        return StepContainer(container.id)
+        return StepContainer(container.id, self._settings.warnings)
 
     def run(self, container: str, output: Output, cancelled: Cancelled) -> int:
         found = self._parts.containers.get(container)

@@ -59,6 +59,7 @@ OK = {"Image": "busybox", "Cmd": ["true"]}
         ({**OK, "Env": ["=x"]}, 400, "invalid environment variable"),
         ({**OK, "HostConfig": {"Memory": "1g"}}, 400, "Memory must be an integer"),
         ({**OK, "HostConfig": {"Memory": 1000}}, 400, "Minimum memory limit allowed is 6MB"),
+        ({**OK, "HostConfig": {"LogConfig": {"Config": {"x": "1"}}}}, 400, "unknown log opt 'x'"),
         ({**OK, "HostConfig": {"Ulimits": [{"Name": "x"}]}}, 400, "invalid ulimit type: x"),
         ({**OK, "HostConfig": {"NanoCpus": 10**15}}, 400, "range of CPUs is from 0.01 to"),
         ({**OK, "HostConfig": {"Runtime": "runc"}}, 400, "unknown or invalid runtime name: runc"),
