@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -47,13 +48,14 @@ def extract(wanted: Extraction, content: BinaryIO) -> None:
         run_ahead(decompress(content, "")) as chunks,
     ):
         owner = _owner(tree, wanted.user) if wanted.user else None
+        guard = _Guard(tree, wanted.place)
         reader = TarReader(chunks)
         for member in reader:
             if not safe_parts(member.name):
                 continue  # the directory itself stays as it is
             placed = _placed(member, wanted.place, owner)
             if wanted.keep:
-                _refuse_replacing(tree, placed, wanted.place)
+                guard.check(placed)
             unpacker.add(placed, reader.data())
         for _ in reader.rest():
             pass
@@ -70,17 +72,33 @@ def _placed(member: Member, place: str, owner: Owner | None) -> Member:
     return placed if owner is None else placed._replace(uid=owner[0], gid=owner[1])
 
 
-def _refuse_replacing(tree: RootFs, member: Member, place: str) -> None:
-    path = "/" + display(member.name).lstrip("/")
-    parent, name = posixpath.split(path)
-    status = tree.status(posixpath.join(tree.resolve(parent), name))
-    if status is None:
-        return
-    is_directory = (status.st_mode & 0o170000) == 0o040000
-    if is_directory and member.kind is not Kind.DIRECTORY:
-        raise LabError(f'cannot overwrite directory "{path}" with non-directory "{place}"')
-    if not is_directory and member.kind is Kind.DIRECTORY:
-        raise LabError(f'cannot overwrite non-directory "{path}" with directory "{place}"')
+class _Guard:
+    """Refuses directories in the place of other things, and the other way round."""
+
+    def __init__(self, tree: RootFs, place: str) -> None:
+        self._tree = tree
+        self._place = place
+        self._parent = ""
+        self._resolved = ""
+
+    def check(self, member: Member) -> None:
+        """Raise LabError, in Docker's words, if the member would replace what must stay."""
+        path = "/" + display(member.name).lstrip("/")
+        parent, name = posixpath.split(path)
+        if parent != self._parent:
+            self._parent, self._resolved = parent, self._tree.resolve(parent)
+        status = self._tree.status(posixpath.join(self._resolved, name))
+        if status is None:
+            return
+        is_directory = stat.S_ISDIR(status.st_mode)
+        if is_directory and member.kind is not Kind.DIRECTORY:
+            raise LabError(
+                f'cannot overwrite directory "{path}" with non-directory "{self._place}"'
+            )
+        if not is_directory and member.kind is Kind.DIRECTORY:
+            raise LabError(
+                f'cannot overwrite non-directory "{path}" with directory "{self._place}"'
+            )
 
 
 def _owner(tree: RootFs, user: str) -> Owner:

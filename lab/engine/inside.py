@@ -12,11 +12,13 @@ import posixpath
 import stat
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from lab.build.rootfs import RootFs
 from lab.errors import InvalidParameter, SyscallError
 from lab.image.pack import Packer
+from lab.image.streams import batched
 from lab.image.tar_writer import END
 from lab.kernel import trees
 from lab.kernel.idmap import IdMap
@@ -86,8 +88,8 @@ def pack(root: int, path: str, status: PathStat, ids: IdMap) -> Generator[bytes,
         packer = Packer(ids, layer=False)
         nodes = iter([Node(os.fsencode(name), os.lstat(name, dir_fd=fd))])
     try:
-        for node in nodes:
-            yield from _readable(packer, fd, node)
+        # thousands of small pieces would each take a turn of their own
+        yield from batched(chain.from_iterable(_readable(packer, fd, node) for node in nodes))
         yield END
     finally:
         os.close(fd)

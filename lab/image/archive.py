@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from lab.image.blobs import BlobStore
 from lab.image.pack import Packer, WrittenLayer, store_layer
 from lab.image.stack import Stack
-from lab.image.streams import CountedReader, decompress
+from lab.image.streams import CountedReader, batched, decompress
 from lab.image.tar import Kind, safe_parts
 from lab.image.tar_reader import TarReader
 from lab.image.tar_writer import END
@@ -73,6 +74,6 @@ def export_tree(layers: Sequence[Path], ids: IdMap) -> Iterator[bytes]:
     with ExitStack() as opened:
         stack = Stack([opened.enter_context(trees.opened(path)) for path in layers])
         packer = Packer(ids, layer=False)
-        for shown in stack.walk():
-            yield from packer.member(stack.root(shown.layer), shown.node)
+        members = (packer.member(stack.root(each.layer), each.node) for each in stack.walk())
+        yield from batched(chain.from_iterable(members))
         yield END
