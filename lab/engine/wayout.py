@@ -23,6 +23,7 @@ def way_out(sandbox_socket: SocketFactory, in_machine: bool) -> WayOut:
 
 def warnings(opened: WayOut) -> list[str]:
     """Return what `docker info` has to say about the way out, if there is none."""
-    if not opened.refusal:
-        return []
-    return [f"WARNING: containers have no way out to the internet: {opened.refusal}"]
+    what = "WARNING: containers have no way out to the internet"
+    if opened.refusal:
+        return [f"{what}: {opened.refusal}"]
+    return [f"{what} for UDP: {opened.udp_refusal}"] if opened.udp_refusal else []

@@ -16,6 +16,7 @@ import socket
 import struct
 import threading
 from collections.abc import Hashable, Sequence
+from contextlib import ExitStack
 from ipaddress import IPv4Address
 from typing import cast
 
@@ -45,11 +46,12 @@ class WayOut:
     """Open from `open` to `close`.  Thread-safe.
 
     `sandbox_socket` makes sockets of the sandbox's namespace.  `refusal` says in a few words why
-    there is no way out, and is empty if there is one.
+    there is no way out, and is empty if there is one; `udp_refusal` the same for UDP alone.
     """
 
     def __init__(self, sandbox_socket: SocketFactory, destinations: Destinations) -> None:
         self.refusal = "it has not been opened"
+        self.udp_refusal = ""
         self.local_ports: set[int] = set()
         """UDP ports that sockets of the sandbox's own have: what is sent there is not for the host."""
         self.port = 0
@@ -106,9 +108,15 @@ class WayOut:
             raise
         self._relay = Relay(self._sandbox_socket)
         self._relay.add([_Connections(listener, self._destinations)])
-        self._datagrams = Datagrams()
-        self._datagrams.add(_Wire(self._sandbox_socket, self._destinations, self.local_ports))
         self.refusal = ""
+        try:
+            wire = _Wire(self._sandbox_socket, self._destinations, self.local_ports)
+        except (LabError, OSError) as error:
+            self.udp_refusal = error.message if isinstance(error, LabError) else str(error)
+            _log.warning("containers have no way out for UDP: %s", self.udp_refusal)
+        else:
+            self._datagrams = Datagrams()
+            self._datagrams.add(wire)
 
 
 class _Connections(Listener):
@@ -142,11 +150,13 @@ class _Wire:
     ) -> None:
         self._destinations = destinations
         self._local_ports = local_ports
-        self._raw = sandbox_socket("raw")
-        self._raw.setblocking(False)
-        self.socket = sandbox_socket("packet")
-        self.socket.setblocking(False)
-        packets.hear_udp_only(self.socket)
+        with ExitStack() as undo:
+            self._raw = undo.enter_context(sandbox_socket("raw"))
+            self._raw.setblocking(False)
+            self.socket = undo.enter_context(sandbox_socket("packet"))
+            self.socket.setblocking(False)
+            packets.hear_udp_only(self.socket)
+            undo.pop_all()
 
     def receive(self) -> tuple[Hashable, bytes] | None:
         datagram = packets.parse(self.socket.recv(1 << 16))

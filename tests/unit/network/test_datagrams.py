@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.network.datagrams import Datagrams
+from lab.network.hostports import ipv6_usable
 from lab.network.published import PublishedUdp
 
 LIMIT = 10.0
@@ -102,6 +103,22 @@ def test_the_address_that_was_asked(harness: Harness) -> None:
     with udp() as client:
         for address in ("127.0.0.1", "127.5.6.7"):
             assert ask(client, (address, port), b"who") == b"who"
+
+
+@pytest.mark.skipif(not ipv6_usable(), reason="no IPv6 loopback here")
+def test_ipv6(harness: Harness) -> None:
+    """Is a client of IPv6 answered, from the address that it asked?"""
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(("::", 0))
+    port = sock.getsockname()[1]
+    target = harness.echo.address
+    harness.carrier.add(PublishedUdp(sock, target, lambda _: udp("0.0.0.0"), set()))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+        client.settimeout(LIMIT)
+        client.connect(("::1", port))
+        client.send(b"six")
+        assert client.recv(100) == b"six"
 
 
 def test_removal(harness: Harness) -> None:
