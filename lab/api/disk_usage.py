@@ -6,6 +6,7 @@ Source: Docker Engine API, SystemDataUsage, ContainerPrune.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -20,7 +21,7 @@ from lab.engine.image_list import ImageQuery
 from lab.engine.listing import shown_image
 from lab.engine.volume_list import size as size_of_volume
 from lab.engine.volumes import shown
-from lab.errors import InvalidParameter
+from lab.errors import InvalidParameter, NotFound
 from lab.oci.fields import Json
 
 _KINDS = ("build-cache", "container", "image", "volume")
@@ -47,9 +48,7 @@ async def show(request: web.Request) -> web.Response:
         usage["LayersSize"] = await asyncio.to_thread(engine.layers.total)
         usage["Images"] = _images(engine, version)
     if "container" in kinds:
-        usage["Containers"] = [
-            await _container(engine, each.id) for each in engine.containers.all()
-        ]
+        usage["Containers"] = await _containers(engine)
     if "volume" in kinds:
         usage["Volumes"] = await _volumes(engine)
     return answer(usage)
@@ -65,6 +64,15 @@ def _images(engine: Engine, version: tuple[int, ...]) -> list[Json]:
     return counted
 
 
+async def _containers(engine: Engine) -> list[Json]:
+    rows = []
+    for each in engine.containers.all():
+        # some may be removed while others are measured
+        with suppress(NotFound, FileNotFoundError):
+            rows.append(await _container(engine, each.id))
+    return rows
+
+
 async def _container(engine: Engine, container_id: str) -> Json:
     container = engine.containers.get(container_id)
     image = shown_image(engine.store, container.record.image_name, container.image_id)
@@ -77,9 +85,10 @@ async def _volumes(engine: Engine) -> list[Json]:
     for volume in engine.volumes.all():
         if volume.is_plain:
             users = len(engine.volumes.users(volume.name))
-            size = await size_of_volume(engine.volumes, volume)
-            shape = shown(volume, engine.volumes.path(volume.name))
-            rows.append({**shape, "UsageData": {"Size": size, "RefCount": users}})
+            with suppress(NotFound, FileNotFoundError):
+                size = await size_of_volume(engine.volumes, volume)
+                shape = shown(volume, engine.volumes.path(volume.name))
+                rows.append({**shape, "UsageData": {"Size": size, "RefCount": users}})
     return rows
 
 

@@ -16,7 +16,7 @@ from lab.engine.layers import Layers, chain_upon
 from lab.engine.machine import own_platform
 from lab.engine.pausing import Pausing
 from lab.engine.state import Status
-from lab.errors import Conflict, LabError
+from lab.errors import Conflict, LabError, NotFound
 from lab.image.blobs import BlobStore
 from lab.image.layer import write_layer
 from lab.image.store import Image, ImageStore
@@ -110,7 +110,11 @@ class Commits:
         with self._layers.lease(), self._layers.building(below) as key:
             # a copy first: the layer, as files and as archive, is then the same whatever goes on
             upper = self._snapshots.upper(key)
-            copy_tree(self._snapshots.upper(container.id), upper)
+            try:
+                copy_tree(self._snapshots.upper(container.id), upper)
+            except (NotFound, FileNotFoundError):
+                # removed meanwhile
+                raise NotFound(f"No such container: {container.id}") from None
             if not any(upper.iterdir()):
                 return self._add(base, settings, request, container, None)
             written = write_layer(upper, self._ids, self._blobs)

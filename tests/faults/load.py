@@ -30,7 +30,7 @@ class Load:
     def __init__(self, engine: EngineProcess, seed: int) -> None:
         self._engine = engine
         self._seed = seed
-        self.failures: list[APIError] = []
+        self.failures: list[str] = []
         self.ledger = Ledger()
         self._stop = threading.Event()
         self._threads = [
@@ -65,8 +65,8 @@ class Load:
             worker.step()
         except APIError as error:
             # another worker may just have removed an image: that is refused, nothing has failed
-            if error.status_code is None or error.status_code in (500, 503):
-                self.failures.append(error)
+            if error.status_code is None or error.status_code >= 500:
+                self.failures.append(f"{error} {error.explanation}")
 
 
 class _Worker:
@@ -93,6 +93,7 @@ class _Worker:
             (6, self._network),
             (4, self._keep_container),
             (6, self._prune),
+            (3, self._look),
         ]
         weights = [weight for weight, _ in steps]
         self._chance.choices([step for _, step in steps], weights)[0]()
@@ -183,6 +184,10 @@ class _Worker:
             "busybox", ["true"], name=name, labels={LABEL: "yes"}
         )
         self._ledger.keep("containers", container.name, "created")
+
+    def _look(self) -> None:
+        self._client.df()
+        self._client.api.containers(all=True, size=True)
 
     def _prune(self) -> None:
         self._chance.choice(
