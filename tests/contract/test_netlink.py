@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from ipaddress import IPv4Address
 
 import pytest
 
@@ -89,7 +88,7 @@ def test_a_container_is_reached_and_reaches_out() -> None:
     """Do bytes pass both ways between the sandbox and a container in a child user namespace?"""
     space, pool = make_bridge()
     address = str(space.request_address(pool, "bridge"))
-    endpoint = plan_endpoint("docker0", pool, IPv4Address(address))
+    endpoint = plan_endpoint("docker0", pool, address, gateway="172.17.0.1")
     outside = socket.create_server(("172.17.0.1", 7000))
 
     def serve() -> None:
@@ -113,11 +112,9 @@ def test_a_container_is_reached_and_reaches_out() -> None:
 def test_what_a_container_sees() -> None:
     """Has it loopback, its address and hardware address, no address of its own making, and MTU?"""
     space, pool = make_bridge()
-    first = plan_endpoint("docker0", pool, space.request_address(pool, "bridge"), mtu=1400)
+    first = plan_endpoint("docker0", pool, str(space.request_address(pool, "bridge")), mtu=1400)
     Bridges(Netlink()).create("br1", space.request_pool("10.1.0.0/24"))
-    second = plan_endpoint(
-        "br1", space.request_pool("10.2.0.0/24"), IPv4Address("10.2.0.5"), number=1
-    )
+    second = plan_endpoint("br1", space.request_pool("10.2.0.0/24"), "10.2.0.5", number=1)
     with Container(lambda: None) as box:
         veth.attach(first.to_json(), box.netns)
         veth.attach(second.to_json(), box.netns)
@@ -151,7 +148,7 @@ def test_a_container_without_a_network() -> None:
 def test_a_containers_pair_goes_with_it() -> None:
     """Does the sandbox's end of a container's pair go when the container has ended?"""
     space, pool = make_bridge()
-    endpoint = plan_endpoint("docker0", pool, space.request_address(pool, "bridge"))
+    endpoint = plan_endpoint("docker0", pool, str(space.request_address(pool, "bridge")))
     with Container(lambda: None) as box:
         veth.attach(endpoint.to_json(), box.netns)
         assert endpoint.host_name in found(Netlink())
@@ -163,7 +160,7 @@ def test_a_containers_pair_goes_with_it() -> None:
 def test_attaching_to_a_bridge_that_is_absent() -> None:
     """Does the error say which bridge is missing?"""
     pool = AddressSpace().request_pool("10.1.0.0/24")
-    endpoint = plan_endpoint("br-none", pool, IPv4Address("10.1.0.2"))
+    endpoint = plan_endpoint("br-none", pool, "10.1.0.2")
     with Container(lambda: None) as box, pytest.raises(SyscallError) as caught:
         veth.attach(endpoint.to_json(), box.netns)
     assert caught.value.message == "netlink: look up link br-none: No such device"
@@ -228,7 +225,7 @@ def test_a_batch_goes_on_after_a_refusal() -> None:
 def test_endpoints_travel_as_json() -> None:
     """Is an endpoint the same after its way to the spawner, and its name on the host its own?"""
     pool = AddressSpace().request_pool("10.1.0.0/24")
-    plans = [plan_endpoint("br1", pool, IPv4Address("10.1.0.2")) for _ in range(100)]
+    plans = [plan_endpoint("br1", pool, "10.1.0.2") for _ in range(100)]
     assert veth.Endpoint.from_json(plans[0].to_json()) == plans[0]
     names = {plan.host_name for plan in plans}
     assert len(names) == 100
