@@ -230,8 +230,11 @@ class Hijacked(asyncio.Protocol):
 
 
 def _unread(fd: int) -> int:
-    """Return the bytes that were sent on a socket and have not been read."""
-    count: int = struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))[0]
+    """Return the bytes that were sent on a socket and have not been read; 0 if it cannot tell."""
+    try:
+        count: int = struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))[0]
+    except OSError:
+        return 0
     return count
 
 

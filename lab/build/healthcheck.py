@@ -7,7 +7,6 @@ Source: Dockerfile reference, HEALTHCHECK; Docker Engine API, HealthConfig; Go's
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 from lab.build import options
 from lab.build.golang import quote, quote_list
@@ -75,7 +74,13 @@ def duration(text: str) -> int:
         missing = digits and re.fullmatch(r"[0-9.]+", digits)
         problem = "missing unit in duration" if missing else "invalid duration"
         raise BuildError(f"time: {problem} {quote(text)}")
-    return sign * sum(int(Decimal(number) * _UNITS[unit]) for number, unit in parts)
+    return sign * sum(_scaled(number, _UNITS[unit]) for number, unit in parts)
+
+
+def _scaled(number: str, unit: int) -> int:
+    whole, _, part = number.partition(".")
+    scaled: int = int(whole or 0) * unit + int(part or 0) * unit // 10 ** len(part)
+    return scaled
 
 
 def go_duration(nanoseconds: int) -> str:
