@@ -12,9 +12,10 @@ import io
 from aiohttp import web
 
 from lab.api.departures import while_wanted
+from lab.api.detach_keys import parse_detach_keys
 from lab.api.keys import ENGINE
 from lab.api.params import flag, number, seconds_to_ns
-from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, frame, parse_detach_keys
+from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, frame
 from lab.api.versions import version_of
 from lab.engine.containers import Container
 from lab.engine.logs import LogFile, LogLine, LogQuery, parse_tail, read

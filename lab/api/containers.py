@@ -11,10 +11,11 @@ from lab.api import shapes
 from lab.api.attach import container_of
 from lab.api.bodies import answer, read_object
 from lab.api.departures import while_wanted
+from lab.api.detach_keys import parse_detach_keys
 from lab.api.keys import ENGINE
 from lab.api.params import Filters, flag, number
 from lab.api.requests import parse_create
-from lab.api.streams import parse_detach_keys, send_pieces
+from lab.api.streams import send_pieces
 from lab.engine.listing import LIST_FILTERS, select, shown_image
 from lab.engine.signals import parse_signal
 from lab.errors import Conflict, InvalidParameter, NotFound

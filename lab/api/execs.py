@@ -6,9 +6,10 @@ from aiohttp import web
 
 from lab.api.attach import terminal_size
 from lab.api.bodies import answer, read_object
+from lab.api.detach_keys import parse_detach_keys
 from lab.api.errors import describe
 from lab.api.keys import ENGINE
-from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken, parse_detach_keys
+from lab.api.streams import MULTIPLEXED, RAW, Hijacked, Taken
 from lab.api.versions import version_of
 from lab.engine.execs import Exec, parse_console_size, parse_settings
 from lab.engine.signals import exec_failure

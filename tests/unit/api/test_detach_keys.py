@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.api.streams import DetachKeys
+from lab.api.detach_keys import DetachKeys
 
 KEYS = b"\x10\x11"
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lab.api.streams import Hijacked, frame, parse_detach_keys
+from lab.api.detach_keys import parse_detach_keys
+from lab.api.streams import Hijacked, frame
 from lab.errors import InvalidParameter
 from lab.runtime.stdio import STDERR, STDOUT, Streams
 
