@@ -8,6 +8,9 @@ from pathlib import Path
 
 from lab.oci.reference import DEFAULT_DOMAIN
 
+TRUSTED = Path("/etc/docker/certs.d")
+"""Where Docker looks for a registry's own certificate: in a folder named HOST:PORT."""
+
 _DOCKER_HUB = "registry-1.docker.io"
 
 
@@ -24,13 +27,15 @@ class Endpoint:
     """A registry's address.
 
     `urls` are tried in order, until one of them answers HTTP at all.  With `socket`, the
-    connection goes to that unix socket, whatever host the URL names.  `verify_tls` is false
+    connection goes to that unix socket, whatever host the URL names.  `trusted` is a folder whose
+    `*.crt` vouch for this registry, beside those that vouch for all.  `verify_tls` is false
     where certificates are not checked: on this machine itself.
     """
 
     urls: tuple[str, ...]
     socket: Path | None = None
     verify_tls: bool = True
+    trusted: Path | None = None
 
     @classmethod
     def of(cls, domain: str) -> Endpoint:
@@ -42,7 +47,7 @@ class Endpoint:
         host = _DOCKER_HUB if domain == DEFAULT_DOMAIN else domain
         if _is_loopback(host):
             return cls((f"https://{host}", f"http://{host}"), verify_tls=False)
-        return cls((f"https://{host}",))
+        return cls((f"https://{host}",), trusted=TRUSTED / domain)
 
     @property
     def is_here(self) -> bool:

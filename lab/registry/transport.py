@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -184,4 +185,10 @@ class Transport:
     def _connector(self) -> aiohttp.BaseConnector:
         if self._endpoint.socket is not None:
             return aiohttp.UnixConnector(str(self._endpoint.socket))
-        return aiohttp.TCPConnector(ssl=self._endpoint.verify_tls)
+        own = sorted(self._endpoint.trusted.glob("*.crt")) if self._endpoint.trusted else []
+        if not own:
+            return aiohttp.TCPConnector(ssl=self._endpoint.verify_tls)
+        context = ssl.create_default_context()
+        for path in own:
+            context.load_verify_locations(path)
+        return aiohttp.TCPConnector(ssl=context)

@@ -13,11 +13,12 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from lab.errors import DigestMismatch, InvalidParameter
+from lab.errors import DigestMismatch, InvalidParameter, RegistryError
 from lab.oci.descriptor import OCI_MANIFEST
 from lab.oci.digest import Digest
 from lab.oci.manifest import MAX_SIZE
 from lab.oci.reference import Reference
+from lab.registry import endpoint
 from lab.registry.endpoint import Endpoint
 from lab.registry.failures import unreachable
 from lab.registry.transport import Limits
@@ -138,20 +139,26 @@ def test_no_network(number: int, reason: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A TLS server's context whose certificate nobody else has signed."""
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a server's key.pem and cert.pem, which nobody else has signed."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    names = ("-addext", "subjectAltName=IP:127.0.0.1")
     subprocess.run(
-        [*command.split(), "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", cert],
+        [*command.split(), "-subj", "/CN=lab", *names, "-keyout", key, "-out", cert],
         check=True,
         capture_output=True,
     )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def certificate(tls: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    context.load_cert_chain(tls / "cert.pem", tls / "key.pem")
     return context
 
 
@@ -167,6 +174,30 @@ def test_certificates_count_except_on_this_machine(
         f'Get "https://127.0.0.1:{at.port}/v2/": '
         "tls: failed to verify certificate: x509: certificate signed by unknown authority"
     )
+
+
+def test_a_registry_s_own_certificate_can_be_trusted(
+    stand: Callable[..., tuple[StandIn, Served]],
+    certificate: ssl.SSLContext,
+    tls: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Does a certificate in the registry's folder of certs.d vouch for it, and for no other?"""
+    monkeypatch.setattr(endpoint, "TRUSTED", tmp_path)
+    monkeypatch.setattr(endpoint, "_is_loopback", lambda host: False)
+    stand_in, at = stand(certificate)
+    stand_in.on("GET", BLOB_PATH, plain(200, CONTENT))
+    folder = tmp_path / "another:5000"
+    folder.mkdir()
+    shutil.copy(tls / "cert.pem", folder / "ca.crt")
+    once = Limits(attempts=1)
+    there = f"127.0.0.1:{at.port}"
+    assert "unknown authority" in failure(Endpoint.of(there), fetch, limits=once).message
+    folder.rename(tmp_path / there)
+    assert use(Endpoint.of(there), fetch) == CONTENT
+    (tmp_path / there / "ca.crt").write_text("no certificate")
+    assert isinstance(failure(Endpoint.of(there), fetch, limits=once), RegistryError)
 
 
 def test_plain_http_is_not_taken_for_https(registry: tuple[StandIn, Served]) -> None:
