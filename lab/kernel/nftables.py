@@ -35,7 +35,7 @@ _LIST_ELEMENT = 1
 _EXPRESSION_NAME, _EXPRESSION_DATA = 1, 2
 _DATA_VALUE, _DATA_VERDICT, _VERDICT_CODE = 1, 2, 1
 _META_REGISTER, _META_KEY = 1, 2
-_META_IN_NAME, _META_OUT_NAME, _META_PROTOCOL = 6, 7, 16
+_META_IN_NAME, _META_PROTOCOL = 6, 16
 _PAYLOAD_REGISTER, _PAYLOAD_BASE, _PAYLOAD_OFFSET, _PAYLOAD_LENGTH = 1, 2, 3, 4
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _COMPARE_REGISTER, _COMPARE_OPERATOR, _COMPARE_DATA = 1, 2, 3
@@ -91,11 +91,6 @@ def arrives_by(interface: str) -> list[Expression]:
 def arrives_not_by(interface: str) -> list[Expression]:
     """The packet comes in by another interface."""
     return _interface(_META_IN_NAME, interface, _NOT_EQUAL)
-
-
-def leaves_not_by(interface: str) -> list[Expression]:
-    """The packet goes out by another interface."""
-    return _interface(_META_OUT_NAME, interface, _NOT_EQUAL)
 
 
 def carries(protocol: int) -> list[Expression]:

@@ -67,5 +67,4 @@ def _own(segments: Sequence[Segment], port: int) -> list[list[Expression]]:
 
 
 def _silence() -> list[Expression]:
-    outwards = nftables.leaves_not_by(_LO)
-    return [*outwards, *nftables.says_port_unreachable(), *nftables.drop()]
+    return [*nftables.says_port_unreachable(), *nftables.drop()]
