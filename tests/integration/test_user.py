@@ -150,7 +150,7 @@ def test_a_users_volumes(user: pwd.struct_passwd, engine_socket: Path) -> None:
 
 
 def test_a_users_network(user: pwd.struct_passwd, engine_socket: Path) -> None:
-    """Is there a way out, are namespaces shared, and is a port that is root's refused with advice?"""
+    """Is there a way out, are there names, are namespaces shared, is a port of root's refused?"""
     client = docker.DockerClient(base_url=f"unix://{engine_socket}")
     client.images.pull("busybox", "latest")
     command = ["wget", "-qO-", "http://172.17.0.1:{}/"]
@@ -167,7 +167,13 @@ def test_a_users_network(user: pwd.struct_passwd, engine_socket: Path) -> None:
         assert (b"eth0" in shown) == (modes["network_mode"] != "host")
     seen = client.containers.run("busybox", "ps", remove=True, pid_mode=f"container:{web.id}")
     assert b"httpd -f" in seen
+    network = client.networks.create("own", enable_ipv6=True)
+    network.connect(web, aliases=["site"])
+    page = ["sh", "-c", "wget -qO- http://site/hostname && nslookup site"]
+    found = client.containers.run("busybox", page, network="own", remove=True).decode()
+    assert found.startswith(web.short_id) and "Address: fd" in found
     web.remove(force=True)
+    network.remove()
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) > 80:
         with pytest.raises(docker.errors.APIError, match="cannot expose privileged port 80"):
             client.containers.run("busybox", "true", ports={"80/tcp": 80})
