@@ -8,30 +8,26 @@ sends them here.  Source: moby, libnetwork/resolver.go.
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
+import errno
 import random
 import selectors
 import socket
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from lab.errors import Unavailable
 from lab.kernel import channel
 from lab.network import dns
 from lab.network.forward import Forward, Server, SocketFactory
+from lab.network.loop import PAUSE, Loop
 from lab.network.names import NameTable
 from lab.network.questions import Conversation
 
-_MOST_FORWARDS = 1024
-"""How many questions may be on their way at once; more are refused, as Docker does."""
-_CALL_LIMIT = 10.0
-
-_log = logging.getLogger(__name__)
+_MOST_FORWARDS = 100
+"""How many questions of one container may be on their way at once; more are refused."""
+_MOST_CONVERSATIONS = 100
+"""How many TCP connections one container may have; more are closed."""
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(slots=True)
@@ -46,6 +42,7 @@ class Client:
     outside: bool = True
     sockets: list[socket.socket] = field(default_factory=list)
     conversations: set[Conversation] = field(default_factory=set)
+    forwards: int = 0
 
 
 class Resolver:
@@ -60,15 +57,10 @@ class Resolver:
         self._names = names
         self._host_servers = host_servers
         self._make_inside = make_inside
-        self._selector = selectors.DefaultSelector()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector.register(self._wake, selectors.EVENT_READ, lambda _: None)
         self._clients: dict[str, Client] = {}
         self._forwards: set[Forward] = set()
-        self._calls: deque[tuple[Callable[[], None], Future[None]]] = deque()
-        self._calls_lock = threading.Lock()
-        self._running = True
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("dns", self._patience, self._expire)
+        self._selector = self._loop.selector
 
     def expect(
         self, key: str, source: socket.socket, servers: Sequence[Server], outside: bool
@@ -78,7 +70,7 @@ class Resolver:
         They are, in one message, a UDP socket and a listening TCP socket.
         """
         client = Client(key, servers, outside, [source])
-        self._call(lambda: self._expect(client, source))
+        self._loop.call(lambda: self._expect(client, source))
 
     def update(self, key: str, servers: Sequence[Server], outside: bool) -> None:
         """Change whom questions of a container go to; one that is not served is no error."""
@@ -87,63 +79,18 @@ class Resolver:
             if client := self._clients.get(key):
                 client.servers, client.outside = servers, outside
 
-        self._call(change)
+        self._loop.call(change)
 
     def drop(self, key: str) -> None:
         """Close a container's sockets; one that is not served is no error."""
         if key in self._clients:
-            self._call(lambda: self._drop(key))
+            self._loop.call(lambda: self._drop(key))
 
     def close(self) -> None:
         """Close everything, and end the thread."""
-        if self._thread is None:
-            os.close(self._wake)
-            self._selector.close()
-            return
-
-        def end() -> None:
-            self._running = False
-
-        self._call(end)
-        self._thread.join()
+        self._loop.close(self._end)
 
     # --- the thread
-
-    def _call(self, work: Callable[[], None]) -> None:
-        """Let the thread do something, and wait until it has."""
-        done: Future[None] = Future()
-        with self._calls_lock:
-            if not self._running:
-                raise Unavailable("the embedded DNS has ended")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="dns", daemon=True)
-                self._thread.start()
-            self._calls.append((work, done))
-        os.eventfd_write(self._wake, 1)
-        done.result(_CALL_LIMIT)
-
-    def _run(self) -> None:
-        while self._running:
-            for key, events in self._selector.select(self._patience()):
-                try:
-                    key.data(events)
-                except Exception:
-                    _log.exception("a question could not be answered")
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self._wake)
-            self._do_calls()
-            self._expire()
-        self._end()
-
-    def _do_calls(self) -> None:
-        while self._calls:
-            work, done = self._calls.popleft()
-            try:
-                work()
-            except Exception as error:
-                done.set_exception(error)
-            else:
-                done.set_result(None)
 
     def _patience(self) -> float | None:
         deadlines = [forward.deadline for forward in self._forwards]
@@ -164,11 +111,7 @@ class Resolver:
             self._drop(key)
         for forward in self._forwards:
             forward.cancel()
-        self._selector.close()
-        os.close(self._wake)
-        with self._calls_lock:
-            for _, done in self._calls:
-                done.set_exception(Unavailable("the embedded DNS has ended"))
+        self._forwards.clear()
 
     # --- containers
 
@@ -227,8 +170,15 @@ class Resolver:
             self._answer(client, query, data, False, reply)
 
     def _on_connection(self, client: Client, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        try:
             sock, _ = listener.accept()
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                time.sleep(PAUSE)
+            return
+        if len(client.conversations) >= _MOST_CONVERSATIONS:
+            sock.close()
+        else:
             conversation = Conversation(
                 sock,
                 self._selector,
@@ -250,16 +200,18 @@ class Resolver:
             reply(known)
             return
         servers = self._servers_of(client)
-        if len(self._forwards) >= _MOST_FORWARDS:
+        if client.forwards >= _MOST_FORWARDS:
             reply(dns.without_content(query, dns.REFUSED))
             return
 
         def done(answer: bytes | None) -> None:
             self._forwards.discard(forward)
+            client.forwards -= 1
             reply(answer or dns.without_content(query, dns.SERVER_FAILURE))
 
         forward = Forward(self._selector, self._make_inside, query, data, stream, servers, done)
         self._forwards.add(forward)
+        client.forwards += 1
         forward.start()
 
     def _own(self, client: Client, query: dns.Query) -> bytes | None:

@@ -15,6 +15,7 @@ from lab.kernel import channel
 from lab.network import dns, forward, resolver
 from lab.network.forward import Server
 from lab.network.names import Entry, NameTable
+from tests.conftest import until
 from tests.unit.network.test_dns import parsed, question
 
 WEB = IPv4Address("10.0.0.2")
@@ -208,3 +209,33 @@ def test_no_way_out(serve: Serve, upstream: Start) -> None:
     client = serve(other.server, outside=False)
     assert dns.code_of(client.ask("example.com")) == dns.SERVER_FAILURE
     assert other.seen == []
+
+
+def test_who_asks_too_much(serve: Serve, upstream: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is a container that asks more than its share refused, without harm to what is known here?"""
+    monkeypatch.setattr(resolver, "_MOST_FORWARDS", 3)
+    client = serve(upstream(lambda query: None).server)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(LIMIT)
+        for number in range(4):
+            sock.sendto(question(f"a{number}.example"), client.udp)
+        assert dns.code_of(sock.recv(4096)) == dns.REFUSED
+    assert client.ask("web").endswith(WEB.packed)
+
+
+def test_too_many_connections(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are connections beyond a container's share closed, and free again when others end?"""
+    monkeypatch.setattr(resolver, "_MOST_CONVERSATIONS", 1)
+    client = serve()
+    with socket.create_connection(client.tcp, LIMIT) as first:
+        first.sendall(b"\0")
+        with socket.create_connection(client.tcp, LIMIT) as second:
+            assert second.recv(1) == b""
+    until(lambda: _answers(client), what="a connection is free again")
+
+
+def _answers(client: Client) -> bool:
+    try:
+        return client.converse("web")[0].endswith(WEB.packed)
+    except (OSError, struct.error):
+        return False
