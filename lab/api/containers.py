@@ -95,7 +95,10 @@ async def rename(request: web.Request) -> web.Response:
     if not name:
         raise InvalidParameter("Neither old nor new names may be empty")
     container = container_of(request)
-    engine.containers.rename(container, name)
+    try:
+        engine.containers.rename(container, name)
+    except Conflict as error:
+        raise Conflict(f"Error when allocating new name: {error.message}") from None
     engine.endpoints.rename(container)
     return web.Response(status=204)
 

@@ -268,7 +268,8 @@ class Containers:
     def _wrap(self, record: Record) -> Container:
         folder = self._folder / record.id
         settings = HostSettings.from_json(record.host)
-        log = LogFile(folder / f"{record.id}-json.log") if settings.log_driver != "none" else None
+        path, limits = folder / f"{record.id}-json.log", settings.log_limits
+        log = LogFile(path, limits) if limits.driver != "none" else None
         config = record.config
         streams = Streams(
             terminal=config["Tty"],

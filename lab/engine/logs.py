@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from lab.engine.log_limits import LogLimits, LogParts, data_from
 from lab.engine.state import now
 from lab.runtime.stdio import STDERR, STDOUT
 
@@ -59,8 +60,9 @@ class LogQuery:
 class LogFile:
     """The log of one container: written by the event loop, read by anybody."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: LogLimits | None = None) -> None:
         self.path = path
+        self._parts = LogParts(limits or LogLimits())
         self._fd: int | None = None
         self._partial: dict[int, bytes] = {STDOUT: b"", STDERR: b""}
         self._changed = asyncio.Event()
@@ -74,6 +76,7 @@ class LogFile:
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             # a row that a crash cut short must not swallow the next one
             os.write(self._fd, b"\n")
+        self._parts.begin(self._fd)
         self.finished = False
 
     def write(self, stream: int, data: bytes) -> None:
@@ -139,6 +142,7 @@ class LogFile:
         data = "".join(rows).encode()
         # a full disk must not stop the container; what does not fit is lost to the log
         with contextlib.suppress(OSError):
+            self._parts.make_room(self._fd)
             written = os.write(self._fd, data)
             if written < len(data):
                 # rows are there as a whole or not at all
@@ -158,6 +162,8 @@ def read(
     Blocks while it reads; `tail` is not looked at.
     """
     lines: list[LogLine] = []
+    # what is older than is to be kept has become a hole
+    offset = data_from(file.fileno(), offset)
     file.seek(offset)
     for row in islice(file, _ROWS):
         if not row.endswith(b"\n"):
@@ -197,9 +203,9 @@ def parse_tail(text: str) -> int | None:
 
 def _backward(file: io.BufferedReader, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield the rows of a file from the last to the first, with the offset of each."""
-    rest = b""
-    while end > 0:
-        start = max(0, end - _BLOCK)
+    rest, first = b"", data_from(file.fileno(), 0)
+    while end > first:
+        start = max(first, end - _BLOCK)
         file.seek(start)
         data = file.read(end - start) + rest
         rest, *rows = data.split(b"\n")
@@ -211,12 +217,13 @@ def _backward(file: io.BufferedReader, end: int) -> Iterator[tuple[int, bytes]]:
             offset -= 1
         end = start
     if rest:
-        yield 0, rest
+        yield first, rest
 
 
 def _parse(row: bytes) -> LogLine | None:
     try:
-        members = json.loads(row)
+        # a page in which older rows were becomes zeros up to the first that is kept
+        members = json.loads(row.lstrip(b"\0"))
         return LogLine(_STREAMS[members["stream"]], members["time"], members["log"])
     except (ValueError, KeyError):
         # a row that a crash cut short

@@ -31,18 +31,9 @@ def refuse_unsupported(host: Json) -> None:
     for key, known in _MODES.items():
         if fields.text(host, key) not in known:
             raise Unsupported(f"this engine does not support {key} {host[key]!r} yet")
-    driver = fields.text(fields.obj(host, "LogConfig"), "Type")
-    if driver not in ("", "json-file", "none"):
-        raise InvalidParameter(f"logger: no log driver named '{driver}' is registered")
-    for option in fields.obj(fields.obj(host, "LogConfig"), "Config"):
-        if driver != "none" and option not in _LOG_OPTIONS:
-            raise InvalidParameter(f"unknown log opt '{option}' for json-file log driver")
     runtime = fields.text(host, "Runtime")
     if runtime not in ("", "lab"):
         raise InvalidParameter(f"unknown or invalid runtime name: {runtime}")
-
-
-_LOG_OPTIONS = frozenset("max-file max-size compress env env-regex labels labels-regex tag".split())
 
 
 def _refusal(option: str) -> Unsupported:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lab.engine.log_limits import LogLimits
 from lab.engine.mount_points import MountPoint, parse_bind, parse_mount, parse_tmpfs
 from lab.engine.name_wishes import parse_dns, parse_extra_hosts
 from lab.engine.refusals import refuse_unsupported
@@ -142,7 +143,7 @@ class HostSettings:
     readonly: bool
     masked_paths: tuple[str, ...]
     readonly_paths: tuple[str, ...]
-    log_driver: str
+    log_limits: LogLimits
     extra_hosts: tuple[str, ...]
     groups: tuple[str, ...]
     rlimits: tuple[Rlimit, ...]
@@ -172,7 +173,7 @@ class HostSettings:
             readonly=fields.boolean(host, "ReadonlyRootfs"),
             masked_paths=tuple(fields.texts(host, "MaskedPaths")),
             readonly_paths=tuple(fields.texts(host, "ReadonlyPaths")),
-            log_driver=fields.text(fields.obj(host, "LogConfig"), "Type") or "json-file",
+            log_limits=LogLimits.from_json(host),
             extra_hosts=parse_extra_hosts(host),
             groups=tuple(fields.texts(host, "GroupAdd")),
             rlimits=tuple(map(_rlimit, fields.objects(host, "Ulimits"))),

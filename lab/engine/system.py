@@ -56,7 +56,7 @@ def info(engine: Engine, host: Host) -> Json:
             "Volume": ["local"],
             "Network": ["bridge", "host", "null"],
             "Authorization": None,
-            "Log": ["json-file"],
+            "Log": ["json-file", "local"],
         },
         **_limits(limits),
         "CgroupDriver": "cgroupfs" if engine.config.cgroups else "none",

@@ -38,6 +38,7 @@ _libc.syscall.restype = c_long
 _libc.mount.argtypes = [c_char_p, c_char_p, c_char_p, c_ulong, c_char_p]
 _libc.prctl.argtypes = [c_int, c_ulong, c_ulong, c_ulong, c_ulong]
 _libc.setdomainname.argtypes = [c_char_p, c_size_t]
+_libc.fallocate.argtypes = [c_int, c_int, c_long, c_long]
 
 _NUMBERS = {
     # numbers from 424 on are the same on every architecture
@@ -45,6 +46,7 @@ _NUMBERS = {
     "aarch64": {"clone": 220, "pivot_root": 41, "capset": 91, "finit_module": 273},
 }.get(platform.machine(), {})
 _OPEN_TREE, _MOVE_MOUNT, _CLOSE_RANGE, _MOUNT_SETATTR = 428, 429, 436, 442
+_KEEP_SIZE_PUNCH_HOLE = 0x03
 _POWER_OFF = 0x4321FEDC
 _LAST_FD = (1 << 32) - 1
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -166,6 +168,12 @@ def prctl(option: PR, argument: int = 0, extra: int = 0) -> int:
     """prctl(2)."""
     result = _libc.prctl(option, argument, extra, 0, 0)
     return _check(result, "prctl", option=option, argument=argument)
+
+
+def punch_hole(fd: int, offset: int, length: int) -> None:
+    """fallocate(2): give back the disk space of a part of a file, which then reads as zeros."""
+    result = _libc.fallocate(fd, _KEEP_SIZE_PUNCH_HOLE, offset, length)
+    _check(result, "fallocate", fd=fd, mode="PUNCH_HOLE", offset=offset, length=length)
 
 
 class _FilterProgram(ctypes.Structure):

@@ -52,10 +52,17 @@ def test_wording(client: docker.DockerClient) -> None:
     container = client.containers.create("busybox", SLEEP, name="worded")
     api = client.api
     not_running = f"cannot kill container: worded: container {container.id} is not running"
+    other = client.containers.create("busybox", SLEEP, name="other")
+    taken = (
+        'Error when allocating new name: Conflict. The container name "/other" is already in use '
+        f'by container "{other.id}". You have to remove (or rename) that container to be able to '
+        "reuse that name."
+    )
     same = "Renaming a container with the same name as its current name"
     acts: list[tuple[Callable[[], object], str]] = [
         (lambda: api.kill("worded"), not_running),
         (lambda: api.rename("worded", "worded"), same),
+        (lambda: api.rename("worded", "other"), taken),
         (lambda: api.top("worded"), f"container {container.id} is not running"),
         (lambda: api.pause("worded"), f"container {container.id} is not running"),
         (lambda: api.unpause("worded"), f"Container {container.id} is not paused"),

@@ -78,3 +78,21 @@ def test_logs_survive_a_restart_of_the_container(client: docker.DockerClient) ->
     container.start()
     container.wait()
     until(lambda: container.logs() == b"again\nagain\n", what="both runs are logged")
+
+
+def test_a_log_of_limited_size(client: docker.DockerClient) -> None:
+    """Does a container with max-size keep its last output only, and can it be followed?"""
+    config = docker.types.LogConfig(type="json-file", config={"max-size": "10k", "max-file": "2"})
+    script = "i=0; while [ $i -lt 2000 ]; do echo $i; i=$((i+1)); done"
+    container = client.containers.create("busybox", ["sh", "-c", script], log_config=config)
+    container.start()
+    followed = [int(line) for line in b"".join(container.logs(stream=True)).split()]
+    assert followed[-1] == 1999
+    kept = [int(line) for line in container.logs().split()]
+    assert kept == list(range(kept[0], 2000))
+    assert 80 < len(kept) < 500
+    other = client.containers.run(
+        "busybox", "echo text", log_config=docker.types.LogConfig(type="local"), detach=True
+    )
+    other.wait()
+    assert other.logs() == b"text\n"

@@ -21,7 +21,7 @@ def test_the_defaults_ask_for_nothing_special() -> None:
     assert settings.network == "bridge"
     assert settings.limits == Limits()
     assert settings.capabilities == capabilities.DEFAULT
-    assert (settings.auto_remove, settings.readonly, settings.log_driver) == (
+    assert (settings.auto_remove, settings.readonly, settings.log_limits.driver) == (
         False,
         False,
         "json-file",
