@@ -18,6 +18,7 @@ import docker
 import pytest
 
 from tests.conftest import ROOT, until
+from tests.integration.extension import Extension
 
 PYTHON = "/usr/bin/python3"
 
@@ -194,3 +195,20 @@ def test_too_few_ids(user: pwd.struct_passwd, python: str) -> None:
     assert done.returncode == 1
     assert "has 100 subordinate ids in /etc/subuid; a sandbox needs 65536" in done.stderr
     assert "microVM" in done.stderr and "usermod --add-subuids" in done.stderr
+
+
+def test_extension_as_a_user(user: pwd.struct_passwd, engine_socket: Path) -> None:
+    """Are namespaces and processes told, and is a container's root the user on the host?"""
+    client = docker.DockerClient(base_url=f"unix://{engine_socket}")
+    client.images.pull("busybox", "latest")
+    container = client.containers.run("busybox", "sleep 1000", detach=True)
+    extension = Extension(client)
+    places = {place["Kind"]: place for place in extension.get("namespaces")["Places"]}
+    inodes = [places[where]["Namespaces"]["net"] for where in ("host", "sandbox", "container")]
+    assert len(set(inodes)) == 3
+    (first,) = extension.get(f"containers/{container.id}/processes")["Processes"]
+    assert first["Pid"]["Container"] == 1
+    assert Path(f"/proc/{first['Pid']['Host']}/cmdline").read_bytes() == b"sleep\x001000\x00"
+    assert first["User"]["Host"] == user.pw_uid
+    container.remove(force=True)
+    client.close()
