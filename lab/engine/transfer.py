@@ -115,10 +115,11 @@ class Transfer:
                 image = await pull.run(reference)
                 digest = remote.resolved.descriptor.digest
                 progress.say(f"Digest: {digest}")
-                newer = self._name(reference, digest, image)
+                with self._journal.together():
+                    newer = self._name(reference, digest, image)
+                    self._log("pull", reference, digest, image)
         finally:
             await remote.close()
-        self._log("pull", reference, digest, image)
         return image, newer
 
     async def push(self, reference: Reference, credentials: Credentials | None, emit: Emit) -> None:
@@ -137,8 +138,9 @@ class Transfer:
             async with self._leased():
                 for name, image in wanted:
                     digest = await Push(self._stores, client, progress).run(name, image)
-                    self._stores.images.set_digest(name, digest, image.id)
-                    self._log("push", name, digest, image)
+                    with self._journal.together():
+                        self._stores.images.set_digest(name, digest, image.id)
+                        self._log("push", name, digest, image)
         finally:
             await client.close()
 
