@@ -13,6 +13,7 @@ import fcntl
 import json
 import struct
 import termios
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ from lab.runtime.stdio import STDOUT, Streams
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 _HIGH_WATER = 1 << 18
+_END = object()
 _MOMENT, _PATIENCE = 0.001, 200
 
 
@@ -37,7 +39,9 @@ class JsonStream:
     def __init__(self, request: web.Request) -> None:
         self._request = request
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._messages: deque[Any] = deque()
+        self._wake = asyncio.Event()
+        self._woken = False
         self._sender: asyncio.Task[None] | None = None
         self.started = False
         self.gone = False
@@ -45,12 +49,16 @@ class JsonStream:
 
     def send(self, message: Any) -> None:
         """Queue a message."""
-        self._loop.call_soon_threadsafe(self._queue.put_nowait, message)
+        self._messages.append(message)
+        # waking the loop costs more than the message: once is enough for all until it looks
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._wake.set)
 
     @property
     def waiting(self) -> int:
         """How many messages the client has not taken yet; whoever has many to send looks at it."""
-        return self._queue.qsize()
+        return len(self._messages)
 
     async def start(self) -> None:
         """Send the header now, although there is no message yet."""
@@ -64,25 +72,33 @@ class JsonStream:
 
     async def __aexit__(self, *exception: object) -> None:
         assert self._sender is not None
-        # messages queued from other threads are scheduled before this
-        await asyncio.sleep(0)
-        self._queue.put_nowait(None)
+        self.send(_END)
         await asyncio.gather(self._sender, return_exceptions=True)
         if self.started and not self.gone:
             with contextlib.suppress(OSError):
                 await self.response.write_eof()
 
     async def _run(self) -> None:
-        while (message := await self._queue.get()) is not None:
-            if self.gone:
-                continue
-            try:
-                await self.start()
-                text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-                # half of a surrogate pair, from a file's name, must not end the answer
-                await self.response.write(text.encode(errors="replace") + b"\r\n")
-            except OSError:
-                self.gone = True
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            # before the messages are looked at: whoever adds one later wakes this anew
+            self._woken = False
+            while self._messages:
+                message = self._messages.popleft()
+                if message is _END:
+                    return
+                if not self.gone:
+                    await self._write(message)
+
+    async def _write(self, message: Any) -> None:
+        try:
+            await self.start()
+            text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+            # half of a surrogate pair, from a file's name, must not end the answer
+            await self.response.write(text.encode(errors="replace") + b"\r\n")
+        except OSError:
+            self.gone = True
 
 
 class Taken(web.StreamResponse):
