@@ -161,6 +161,7 @@ def _language() -> str:
 
 def _add_user(config: Config, options: argparse.Namespace) -> int:
     from lab.registry.hub import open_accounts
+    from lab.sandbox.vm import accounts
 
     if options.password_stdin:
         password = sys.stdin.readline().rstrip("\n")
@@ -168,8 +169,12 @@ def _add_user(config: Config, options: argparse.Namespace) -> int:
         password = getpass.getpass("Password: ")
         if getpass.getpass("Again: ") != password:
             raise InvalidParameter("the two passwords differ")
-    with open_accounts((options.root or config.engine_root) / "hub") as accounts:
-        accounts.add(options.name, password)
+    root: Path = options.root or config.engine_root
+    if accounts.is_inside(root):
+        accounts.add(root, options.name, password)
+    else:
+        with open_accounts(root / "hub") as on_host:
+            on_host.add(options.name, password)
     print(f"Account {options.name} made.")
     return 0
 

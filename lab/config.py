@@ -95,6 +95,11 @@ class Config:
         return self._made("releases")
 
     @property
+    def guest(self) -> Path:
+        """Return the folder of what one user needs of the microVM, where `vm` is everyone's."""
+        return self.home / "guest"
+
+    @property
     def state(self) -> Path:
         return self.home / "state"
 

@@ -30,9 +30,10 @@ class Database:
     Whatever writes raises SyscallError (ENOSPC) when the disk is full.
     """
 
-    def __init__(self, path: Path, reserve: int = 0) -> None:
-        """`reserve` bytes of the disk are taken at once, so that records can be written when it is
-        full: what frees it again must be recorded, too."""
+    def __init__(self, path: Path, reserve: int = 0, durable: bool = False) -> None:
+        """`durable`: what was written survives the end of the machine, too, at a price.  `reserve`
+        bytes of the disk are taken at once, so that records can be written when it is full: what
+        frees it again must be recorded, too."""
         self._lock = threading.RLock()
         self._folder = path.parent
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -41,7 +42,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode=WAL")
         # WAL with NORMAL survives the death of the process; only a power cut may lose the last
         # transactions, and never leaves the file damaged
-        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         if reserve:
             with _explained():
                 self._reserve(path, reserve)

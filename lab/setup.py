@@ -67,7 +67,12 @@ def _prepare_microvm(config: Config, say: Say) -> bool:
     """
     from lab.microvm import build
 
-    parts = Parts(config.vm)
+    parts = Parts.of(config)
+    if parts.is_everyones and (wrong := parts.whats_wrong()):
+        say(f"microVM: none ({wrong}; whoever made {parts.folder} has to run the set-up again)")
+        return False
+    if parts.is_everyones:
+        return True
     try:
         with _progress("microVM") as report:
             build.prepare(build.Place(parts, config.cache, config.search_path), report)
@@ -82,7 +87,10 @@ def _prepare_disks(config: Config, say: Say) -> None:
     """Put the images onto a disk of the microVM's."""
     from lab.microvm import build
 
-    place = build.Place(Parts(config.vm), config.cache, config.search_path)
+    parts = Parts.of(config)
+    if parts.is_everyones:
+        return
+    place = build.Place(parts, config.cache, config.search_path)
     with _progress("microVM") as report:
         build.prepare_catalog(place, config.catalog, report)
 
@@ -94,7 +102,7 @@ def _prepare_snapshot(config: Config, say: Say) -> None:
     with _progress("microVM") as report:
         report("looking at the saved guest", 0.0)
         try:
-            prepare_snapshot(Parts(config.vm), config.search_path)
+            prepare_snapshot(Parts.of(config), config.search_path)
         except LabError as error:
             say(f"microVM: it will start slowly, since it could not be saved ({error.message})")
 

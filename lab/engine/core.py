@@ -87,7 +87,9 @@ class Engine:
         self.ids = IdMap(config.id_base)
         root = config.root
         self._make_folders(root)
-        self.database = Database(root / "engine.db", reserve=DATABASE_RESERVE)
+        # a virtual machine ends with its process, and what only its memory has is lost then
+        durable = config.sandbox == "vm"
+        self.database = Database(root / "engine.db", DATABASE_RESERVE, durable)
         self.id = self._identity()
         self.journal = Journal(self.database)
         # layers that are not unpacked here need no copies of their blobs here either

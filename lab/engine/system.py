@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class Host:
             cpus=os.cpu_count() or 1,
             memory_bytes=pages * size,
             system=_system_name(Path("/etc/os-release")),
-            name=platform.node(),
+            name=socket.gethostname(),
         )
 
 

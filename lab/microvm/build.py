@@ -22,7 +22,7 @@ from typing import Any
 from lab.catalog.tree import Scratch
 from lab.errors import Unavailable
 from lab.microvm import catalog_disk, initramfs, kernel, python, qemu_package, system
-from lab.microvm.files import making, replacing
+from lab.microvm.files import WORK, making, replacing
 from lab.microvm.packages import Packages
 from lab.sandbox.vm.parts import (
     Emulator,
@@ -99,7 +99,7 @@ def _make_guest(parts: Parts, packages: Packages, made_of: str, progress: Progre
     interpreter = python.read_interpreter()
     package = packages.kernel()
     with (
-        tempfile.TemporaryDirectory(dir=parts.folder, prefix=".work-") as work,
+        tempfile.TemporaryDirectory(dir=parts.folder, prefix=WORK) as work,
         closing(Scratch(Path(work))) as scratch,
     ):
         report = _share(progress, "unpacking the kernel", _DOWNLOADED, _UNPACKED)

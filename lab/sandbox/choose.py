@@ -100,7 +100,7 @@ def _judge(kind: str, root: Path, config: Config) -> Verdict | None:
     from lab.sandbox.doctor_verdicts import judge_vm
     from lab.sandbox.vm.parts import Parts
 
-    verdict = judge_vm(Parts(config.vm), config.search_path)
+    verdict = judge_vm(Parts.of(config), config.search_path)
     return None if verdict.works else verdict
 
 

@@ -24,7 +24,7 @@ def examine(config: Config, version: str, root: Path | None = None) -> Report:
     `version` is the lab's; `root` is the engine's folder, by default the configured one.
     """
     root = root or config.engine_root
-    parts = Parts(config.vm)
+    parts = Parts.of(config)
     tried = doctor_place.Tried(
         place=probes_place.try_place(root),
         trial=try_thoroughly(root),

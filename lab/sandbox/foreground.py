@@ -23,10 +23,14 @@ def fill_standard_fds() -> None:
     os.close(fd)
 
 
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""Signals that ask for an orderly end; the last one comes when a terminal is closed."""
+
+
 def catch_signals() -> int:
     """Return a descriptor on which the numbers of signals arrive."""
     wake, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGCHLD, *STOPPING):
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
     return wake

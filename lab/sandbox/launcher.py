@@ -146,7 +146,7 @@ class Launcher:
         return None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
 
     def _on_signals(self, numbers: bytes, sandbox: int, daemon: socket.socket) -> None:
-        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+        if foreground.STOPPING.intersection(numbers):
             self._stop(sandbox, daemon)
 
     def _on_starter_gone(self, sandbox: int, daemon: socket.socket) -> None:

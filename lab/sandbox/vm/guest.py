@@ -5,8 +5,9 @@
 It is single-threaded and small.  The host reaches everything through one port, which carries many
 streams (lab.sandbox.vm.mux):
 
-    guest -> host  warm; ready; said TEXT; ended CODE; publish, unpublish; exited STREAM CODE
-    host -> guest  go TIME ENTROPY CATALOG; stop; published
+    guest -> host  warm; ready; said TEXT; failed REASON HINT; ended CODE; publish, unpublish;
+                   exited STREAM CODE
+    host -> guest  go TIME ENTROPY CATALOG ROOM; room; stop; published
     streams        to a unix socket in the guest, or of a command's output
 
 Between `warm` and `go` the machine may be saved, and resumed later, on another day and as often as
@@ -96,6 +97,8 @@ class Guest:
         if operation == "go" and not self._went:
             self._went = True
             self._go(message)
+        elif operation == "room" and self._engine is not None:
+            self._engine.adapt(message)
         elif operation == "stop":
             self._stop()
         elif operation == "published":
@@ -107,9 +110,10 @@ class Guest:
             guest_fresh.add_entropy(bytes.fromhex(message["entropy"]))
             catalog = None
             if self._engine is not None:
-                catalog = self._engine.mount(message.get("catalog"))
+                catalog = self._engine.mount(message.get("catalog"), message["room"])
         except (LabError, OSError, LookupError, TypeError, ValueError) as error:
-            self.say(f"lab: the guest cannot go on: {error}\n")
+            hint = error.hint if isinstance(error, LabError) else ""
+            self._mux.send({"op": "failed", "reason": str(error), "hint": hint})
             self._stop()
             return
         self._tell_engine({"op": "go", "catalog": catalog})

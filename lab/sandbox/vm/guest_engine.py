@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lab.errors import LabError
 from lab.kernel import channel
 from lab.sandbox.ids import IdPlan
-from lab.sandbox.vm import guest_devices, guest_mounts
+from lab.sandbox.vm import guest_devices, guest_mounts, guest_room
 from lab.sandbox.vm.guest_launcher import GuestLauncher
 
 
@@ -38,15 +40,22 @@ class Engine:
         os.set_blocking(said, False)
         return cls(pid, control, said, ids)
 
-    def mount(self, catalog: str | None) -> str | None:
+    def mount(self, catalog: str | None, room: Mapping[str, Any]) -> str | None:
         """Show the engine the learner's disk and the host's files; return where the catalog is.
 
-        `catalog` is its path on the host.  Raises LabError or OSError.
+        `catalog` is its path on the host, `room` what the host has for the disk.  Raises LabError
+        or OSError.
         """
         disk = guest_devices.find_disk("data")
         guest_mounts.mount_data(disk, self.ids)
+        self.adapt(room)
         has_files = guest_mounts.mount_host()
         return guest_mounts.HOST + catalog if catalog and has_files else None
+
+    def adapt(self, room: Mapping[str, Any]) -> None:
+        """Let the learner's disk have no more room than the host has for it."""
+        if guest_devices.find_disk("data"):
+            guest_room.adapt(guest_mounts.FILLER, int(room["free"]), int(room["allocated"]))
 
 
 def _launch(ids: IdPlan, control: socket.socket, said: int) -> None:

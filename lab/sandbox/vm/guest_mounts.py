@@ -15,7 +15,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from lab.errors import SyscallError
+from lab.errors import LabError, SyscallError
 from lab.kernel import syscalls
 from lab.kernel.flags import (
     AT_EMPTY_PATH,
@@ -34,6 +34,9 @@ DATA = "/data"
 HOST = "/host"
 ENGINE = Path(DATA, "engine")
 """The engine's folder, on the learner's disk."""
+
+FILLER = Path(DATA, "filler")
+"""Takes what the host has no room for; see lab.sandbox.vm.guest_room."""
 
 HOST_TAG = "host"
 CGROUPS = Path("/sys/fs/cgroup")
@@ -54,6 +57,10 @@ _9P = "trans=virtio,version=9p2000.L,msize=512000,cache=mmap"
 """Nothing but files mapped into memory is cached: the learner's changes are seen at once."""
 
 _BLKFLSBUF = 0x1261
+_WRITE_AFTER = "100"
+"""Hundredths of a second."""
+
+_DAMAGED = (errno.EUCLEAN, errno.EIO, errno.EINVAL)
 
 
 def mount_system() -> None:
@@ -90,7 +97,12 @@ def mount_data(device: str | None, ids: IdPlan) -> None:
     if device is None:
         syscalls.mount("data", DATA, "tmpfs", MS(0), "mode=755")
     else:
-        _mount_disk(device)
+        try:
+            _mount_disk(device)
+        except SyscallError as error:
+            if error.errno in _DAMAGED:
+                raise LabError("the lab's disk is damaged", "lab reset makes a new one") from error
+            raise
     with contextlib.suppress(FileExistsError):
         ENGINE.mkdir(mode=0o700)
     os.chown(ENGINE, ids.owner_uid, ids.owner_gid)
@@ -104,7 +116,10 @@ def _mount_disk(device: str) -> None:
     finally:
         os.close(disk)
     # discarded blocks go back to the host
-    syscalls.mount(device, DATA, "ext4", MS.NOATIME, "discard")
+    syscalls.mount(device, DATA, "ext4", MS.NOATIME, "discard,commit=1")
+    # a machine that is killed loses what is still in its memory
+    for name in ("dirty_expire_centisecs", "dirty_writeback_centisecs"):
+        Path("/proc/sys/vm", name).write_text(_WRITE_AFTER)
 
 
 def mount_host() -> bool:

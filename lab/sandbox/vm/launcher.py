@@ -21,7 +21,7 @@ from lab.config import Config
 from lab.errors import LabError, Unavailable
 from lab.sandbox import foreground
 from lab.sandbox.base import Launch
-from lab.sandbox.vm import disk, engine_machine, qemu, snapshot
+from lab.sandbox.vm import accounts, disk, engine_machine, qemu, snapshot
 from lab.sandbox.vm.guest_launcher import SOCKET
 from lab.sandbox.vm.live import Live
 from lab.sandbox.vm.loop import READ, Loop
@@ -29,11 +29,13 @@ from lab.sandbox.vm.mux import Message
 from lab.sandbox.vm.parts import Parts
 from lab.sandbox.vm.ports import Forwards
 from lab.sandbox.vm.pump import Pump
+from lab.sandbox.vm.room import RoomKeeper, room_for
 
 STOP_LIMIT = 30.0
 """Seconds that the guest has to stop its containers before it is switched off."""
 
 _READY_LIMIT = 60.0
+_RESUMED_LIMIT = 10.0
 _ACCEPTS = 64
 _PAUSE = 0.1
 _ENTROPY = 64
@@ -51,11 +53,13 @@ class VmLauncher:
         config = Config.from_environ()
         self._launch = launch
         self._say = say
-        self._parts = Parts(config.vm)
+        self._parts = Parts.of(config)
         self._search_path = config.search_path
         self._loop = Loop()
         self._live: Live | None = None
         self._forwards: Forwards | None = None
+        self._data = launch.root / "vm" / "disk.ext4"
+        self._failure: LabError | None = None
         self._went = False
         self._stopping = False
         self._killed = False
@@ -81,6 +85,7 @@ class VmLauncher:
             listener = foreground.listen(launch.socket)
             cleanup.callback(foreground.remove_socket, launch.socket)
             cleanup.callback(listener.close)
+            accounts.note_socket(root / "vm" / "run", launch.socket)
             cleanup.callback(self._close_live)
             try:
                 live = self._start(machines)
@@ -104,7 +109,7 @@ class VmLauncher:
             raise LabError(f"cannot use {folder}: {error.strerror}") from None
         cleanup.callback(shutil.rmtree, run_folder, ignore_errors=True)
         engine_machine.prepare_program(self._parts)
-        data = folder / "disk.ext4"
+        data = self._data = folder / "disk.ext4"
         disk.ensure_disk(data, self._search_path)
         ways: list[tuple[qemu.Machine, qemu.Saved | None]] = []
         reasons: set[str] = set()
@@ -132,8 +137,12 @@ class VmLauncher:
                 self._close_live()
                 if self._stopping:
                     raise _StoppedEarly from None
+                if self._failure:
+                    raise self._failure from None
                 if number == len(ways):
                     raise reason from None
+                if saved is not None:
+                    snapshot.note_failure(saved)
                 self._note(f"{reason.message.splitlines()[0]}; trying again from the beginning")
         raise AssertionError("there is always a way")
 
@@ -152,17 +161,20 @@ class VmLauncher:
                 "time": time.time(),
                 "entropy": os.urandom(_ENTROPY).hex(),
                 "catalog": str(self._launch.catalog) if self._launch.catalog else None,
+                "room": room_for(self._data),
             }
         )
         self._went = True
-        live.wait_for("ready", _READY_LIMIT)
+        live.wait_for("ready", _READY_LIMIT if saved is None else _RESUMED_LIMIT)
         return live
 
     def _serve(self, live: Live, listener: socket.socket) -> int:
         self._accept_at(listener)
         self._say("ready")
+        room = RoomKeeper(self._data, self._loop, live.mux.send, live.running.qmp, self._complain)
         while not live.ended and self._code is None:
             self._loop.turn()
+        room.end()
         if self._code is not None:
             live.quit()
         if self._killed:
@@ -192,8 +204,9 @@ class VmLauncher:
     def _on_message(self, message: Message) -> None:
         operation = message.get("op")
         if operation == "said":
-            with contextlib.suppress(OSError):
-                os.write(2, str(message.get("text", "")).encode())
+            _write(str(message.get("text", "")))
+        elif operation == "failed":
+            self._failure = LabError(str(message.get("reason")), str(message.get("hint")))
         elif operation == "ended":
             code = message.get("code")
             self._code = code if isinstance(code, int) else 1
@@ -207,7 +220,7 @@ class VmLauncher:
         self._live.mux.send({"op": "published", "id": message.get("id"), "refusal": refusal})
 
     def _on_signals(self, numbers: bytes) -> None:
-        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+        if foreground.STOPPING.intersection(numbers):
             self._stop()
 
     def _on_starter_gone(self) -> None:
@@ -240,8 +253,16 @@ class VmLauncher:
             self._live.close()
             self._live = None
 
+    def _complain(self, sentence: str) -> None:
+        _write(f"lab: {sentence}\n")
+
     def _note(self, line: str) -> None:
         self._say(f"microVM: {line}")
+
+
+def _write(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode())
 
 
 def _allow_many_files() -> None:

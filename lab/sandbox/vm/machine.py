@@ -20,6 +20,7 @@ from typing import Self
 
 from lab.config import Config
 from lab.errors import LabError, Unavailable
+from lab.kernel import kvm
 from lab.sandbox.vm import snapshot
 from lab.sandbox.vm.engine_machine import prepare_program
 from lab.sandbox.vm.live import Live
@@ -64,7 +65,7 @@ class MicroVm:
         Raises Unavailable if there is nothing to start it with, or it does not start.
         """
         config = config or Config.from_environ()
-        parts = Parts(config.vm)
+        parts = Parts.of(config)
         parts.require()
         prepare_program(parts)
         folder = Path(tempfile.mkdtemp(prefix="lab-vm-"))
@@ -73,7 +74,7 @@ class MicroVm:
             parts=parts,
             disks=(Disk("system", parts.system), Disk("program", parts.program)),
             console=folder / "console",
-            accelerator=snapshot.accelerator_of(parts.snapshot) or TCG,
+            accelerator=_accelerator(parts),
             memory=memory,
             shared=None,
             network=False,
@@ -160,6 +161,12 @@ class MicroVm:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _accelerator(parts: Parts) -> str:
+    """Return what a machine is run with: what the saved guest was, if that is still possible."""
+    proven = snapshot.accelerator_of(parts.snapshot) or TCG
+    return TCG if proven != TCG and kvm.refusal() else proven
 
 
 class _Command:

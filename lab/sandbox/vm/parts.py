@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lab.config import Config
 from lab.errors import Unavailable
 
 HINT = "run: lab setup"
@@ -54,18 +55,42 @@ class Emulator(NamedTuple):
 
 
 class Parts:
-    """The names of the parts in `folder`."""
+    """The names of the parts in `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    Where that is everyone's, one user's program, if it is another, and his saved guest are in
+    `own`.
+    """
+
+    def __init__(self, folder: Path, own: Path | None = None) -> None:
         self.folder = folder
+        self.own = own or folder
         self.kernel = folder / "vmlinux"
         self.initramfs = folder / "initramfs"
         self.system = folder / "system.erofs"
         self.program = folder / "program.erofs"
         self.catalog = folder / "catalog.erofs"
         self.qemu = folder / "qemu"
-        self.snapshot = folder / "snapshot"
+        shared = folder / "snapshot"
+        usable = os.access(shared / "stamp.json", os.R_OK)
+        self.snapshot = shared if usable and not self.own_snapshot.exists() else self.own_snapshot
         self._stamp = folder / "stamp.json"
+
+    @classmethod
+    def of(cls, config: Config) -> Parts:
+        """Return the parts that this user's lab has."""
+        folder = config.vm
+        everyones = folder.exists() and not os.access(folder, os.W_OK)
+        return cls(folder, config.guest if everyones else None)
+
+    @property
+    def is_everyones(self) -> bool:
+        """Say whether the parts were made by somebody else, and cannot be changed here."""
+        return self.own != self.folder
+
+    @property
+    def own_snapshot(self) -> Path:
+        """Return where this user's guest is saved."""
+        return self.own / "snapshot"
 
     def read_stamp(self) -> Stamp:
         """Return the stamp; an empty one if there is none, or one of another format."""

@@ -19,6 +19,7 @@ from lab.sandbox.vm.parts import Parts, image_id
 PROGRAM = "/program"
 """Where the guest sees this disk."""
 
+LEFT_OVER = ".program-"
 _NOT_IN_GUEST = {"__pycache__", "catalog", "course", "jupyter", "microvm", "widgets"}
 
 
@@ -31,6 +32,8 @@ def ensure_program(parts: Parts, package: Path | None = None) -> bytes:
     folder = package or Path(__file__).resolve().parents[2]
     sources = dict(_sources(folder))
     identity = _digest(sources)
+    if image_id(parts.program) != identity:
+        parts.program = parts.own / parts.program.name
     if image_id(parts.program) != identity:
         _make(sources, identity, parts.program)
     return identity
@@ -55,7 +58,7 @@ def _digest(sources: dict[str, bytes]) -> bytes:
 
 def _make(sources: dict[str, bytes], identity: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".program-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=LEFT_OVER, delete=False) as file:
         try:
             _fill(Image(file, identity), sources)
             os.fchmod(file.fileno(), 0o644)  # parts may be made by one user for others

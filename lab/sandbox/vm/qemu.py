@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import select
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -227,14 +230,16 @@ def start(machine: Machine, said: IO[bytes]) -> Running:
         with control_end, qmp_end:
             fds = (control_end.fileno(), qmp_end.fileno())
             try:
-                process = subprocess.Popen(
-                    machine.command(*fds),
-                    stdin=subprocess.DEVNULL,
-                    stdout=said,
-                    stderr=said,
-                    pass_fds=fds,
-                    env={**environ, **machine.emulator.environ},
-                    preexec_fn=lambda: _die_with(starter),
+                process = _from_lasting_thread(
+                    lambda: subprocess.Popen(
+                        machine.command(*fds),
+                        stdin=subprocess.DEVNULL,
+                        stdout=said,
+                        stderr=said,
+                        pass_fds=fds,
+                        env={**environ, **machine.emulator.environ},
+                        preexec_fn=lambda: _die_with(starter),
+                    )
                 )
             except (OSError, subprocess.SubprocessError) as error:
                 raise Unavailable(f"QEMU cannot be started: {error}") from None
@@ -246,6 +251,35 @@ def start(machine: Machine, said: IO[bytes]) -> Running:
 def resumed(machine: Machine, saved: Saved) -> Machine:
     """Return the machine, to be started from a saved state."""
     return replace(machine, resuming=saved, saving=None)
+
+
+def _from_lasting_thread(begin: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Start a process that dies with this one, from a thread that lasts as long as it does.
+
+    What the kernel calls the parent is the thread that forked, and others may end before.
+    Source: prctl(2), PR_SET_PDEATHSIG.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return begin()
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def stay() -> None:
+        try:
+            process = begin()
+        except BaseException as error:
+            started.set_exception(error)
+            return
+        pidfd = os.pidfd_open(process.pid)
+        started.set_result(process)
+        try:
+            waiting = select.poll()
+            waiting.register(pidfd, select.POLLIN)
+            waiting.poll()
+        finally:
+            os.close(pidfd)
+
+    threading.Thread(target=stay, name="QEMU's parent", daemon=True).start()
+    return started.result()
 
 
 def _die_with(starter: int) -> None:

@@ -1,12 +1,14 @@
 """A saved guest: started once, at set-up, and resumed at each start of the lab in a tenth of a second.
 
 state        devices and processor
+failed       one byte for each time that it did not resume
 memory       the guest's memory; mapped privately by each machine that is resumed, never written
 stamp.json   of what the guest was made; one of anything else would not resume, or be outdated
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,10 +27,17 @@ from lab.sandbox.vm.mux import Message
 from lab.sandbox.vm.parts import Parts, image_id
 from lab.sandbox.vm.qemu import KVM, TCG, Disk, Machine, Saved
 
+LEFT_OVER = ".snapshot-"
+"""How names of folders begin that only a making that was killed leaves behind."""
+
 FORMAT = 2
 """Raised whenever the devices or the kernel's options change."""
 
 RESUME_LIMIT = 5.0
+_FAILURES = 3
+"""So often a saved guest may not resume, on a busy machine, before it is taken for damaged."""
+
+_FAILED = "failed"
 _BOOT_LIMITS = {TCG: 120.0, KVM: 15.0}
 _SAVE_LIMIT = 60.0
 _DOWNTIME_MS = 60_000
@@ -73,12 +82,25 @@ def why_not(folder: Path, machine: Machine) -> str:
         size = -1
     if not known or size < 0:
         return "there is no saved guest"
-    if size != machine.memory << 20:
+    if size != machine.memory << 20 or _failures(folder) >= _FAILURES:
         return "the saved guest is damaged"
     for name, value in stamp_of(machine).items():
         if known.get(name) != value:
             return f"the saved guest is of another {name}"
     return ""
+
+
+def note_failure(saved: Saved) -> None:
+    """Remember that a saved guest did not resume; after some times it is not tried any more."""
+    with contextlib.suppress(OSError), (saved.state.parent / _FAILED).open("ab") as file:
+        file.write(b".")
+
+
+def _failures(folder: Path) -> int:
+    try:
+        return (folder / _FAILED).stat().st_size
+    except OSError:
+        return 0
 
 
 def accelerator_of(folder: Path) -> str:
@@ -104,13 +126,14 @@ def resume(live: Live, saved: Saved) -> None:
 
 
 def make(parts: Parts, machine: Machine) -> None:
-    """Start the guest, save it as `parts.snapshot`, and end it; an older one is replaced.
+    """Start the guest, save it as this user's, and end it; an older one is replaced.
 
     Machines that run from the older one go on.  Raises LabError if it cannot be made; then
     nothing has changed.
     """
-    # inside of the parts' folder, so that moving it into place is one step
-    with tempfile.TemporaryDirectory(dir=parts.folder, prefix=".snapshot-") as name:
+    # beside its place, so that moving it there is one step
+    parts.own.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parts.own, prefix=LEFT_OVER) as name:
         work = Path(name)
         saved = saved_in(work)
         blank = work / "blank"
@@ -123,7 +146,8 @@ def make(parts: Parts, machine: Machine) -> None:
         (work / "stamp.json").write_text(json.dumps(stamp_of(machine), indent=1))
         blank.unlink()
         machine.console.unlink(missing_ok=True)
-        _replace(work, parts.snapshot)
+        _replace(work, parts.own_snapshot)
+        parts.snapshot = parts.own_snapshot
 
 
 def _read_stamp(folder: Path) -> Stamp:
@@ -162,7 +186,7 @@ def _text(message: Message) -> str:
 
 def _replace(work: Path, target: Path) -> None:
     """Move a finished folder's content into the place of another's."""
-    new = Path(tempfile.mkdtemp(dir=target.parent, prefix=".snapshot-"))
+    new = Path(tempfile.mkdtemp(dir=target.parent, prefix=LEFT_OVER))
     for path in work.iterdir():
         os.rename(path, new / path.name)
     old = None
