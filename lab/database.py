@@ -31,9 +31,10 @@ class Database:
     """
 
     def __init__(self, path: Path, reserve: int = 0, durable: bool = False) -> None:
-        """`durable`: what was written survives the end of the machine, too, at a price.  `reserve`
-        bytes of the disk are taken at once, so that records can be written when it is full: what
-        frees it again must be recorded, too."""
+        """`durable`: what was written survives the end of the machine too, as is needed where that
+        is a virtual one, which its host may kill.  `reserve` bytes of the disk are taken at once,
+        so that records can be written when it is full: what frees it again must be recorded, too.
+        """
         self._lock = threading.RLock()
         self._folder = path.parent
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)

@@ -87,9 +87,7 @@ class Engine:
         self.ids = IdMap(config.id_base)
         root = config.root
         self._make_folders(root)
-        # a virtual machine ends with its process, and what only its memory has is lost then
-        durable = config.sandbox == "vm"
-        self.database = Database(root / "engine.db", DATABASE_RESERVE, durable)
+        self.database = Database(root / "engine.db", DATABASE_RESERVE, config.sandbox == "vm")
         self.id = self._identity()
         self.journal = Journal(self.database)
         # layers that are not unpacked here need no copies of their blobs here either

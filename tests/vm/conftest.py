@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,6 +53,13 @@ def start_vm(vm_home: Path, catalog: Path) -> Start:
     return start
 
 
+def start_in(home: Path, folder: Path) -> EngineProcess:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB_HOME", str(home))
+        root, sock = folder / "root", folder / "s"
+        return process.start(root, sock, sandbox="vm", limit=START_LIMIT)
+
+
 @pytest.fixture(scope="session")
 def engine(start_vm: Start, short_tmp: Path) -> Iterator[EngineProcess]:
     """An engine in a guest for tests that leave nothing behind, with three images pulled."""
@@ -64,6 +73,31 @@ def engine(start_vm: Start, short_tmp: Path) -> Iterator[EngineProcess]:
     finally:
         code = running.stop()
     assert code == 0
+
+
+@pytest.fixture
+def home(vm_home: Path, short_tmp: Path) -> Iterator[Path]:
+    """A LAB_HOME of the test's own: the parts are links, the saved guest is a copy."""
+    made = short_tmp / "home"
+    (made / "vm").mkdir(parents=True)
+    for path in (vm_home / "vm").iterdir():
+        if path.name == "snapshot":
+            (made / "vm" / "snapshot").mkdir()
+            for saved in path.iterdir():
+                command = ["cp", "--sparse=always", saved, made / "vm" / "snapshot"]
+                subprocess.run(command, check=True)
+        elif not path.name.startswith("."):
+            (made / "vm" / path.name).symlink_to(path)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def folder(short_tmp: Path) -> Iterator[Path]:
+    made = short_tmp / "launcher"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -10,17 +11,16 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
 import pytest
 
+from lab.cli import main
 from lab.errors import Unavailable
-from lab.sandbox import process
 from lab.sandbox.process import EngineProcess
-from lab.sandbox.vm import disk
-from tests.vm.conftest import START_LIMIT, Start
+from tests.vm.conftest import Start, start_in
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,38 +55,6 @@ def ping(engine: EngineProcess) -> bool:
 
 def is_resumed(engine: EngineProcess) -> bool:
     return b"-incoming" in Path(f"/proc/{qemu_of(engine)}/cmdline").read_bytes()
-
-
-@pytest.fixture
-def home(vm_home: Path, short_tmp: Path) -> Iterator[Path]:
-    """A LAB_HOME of the test's own: the parts are links, the saved guest is a copy."""
-    made = short_tmp / "home"
-    (made / "vm").mkdir(parents=True)
-    for path in (vm_home / "vm").iterdir():
-        if path.name == "snapshot":
-            (made / "vm" / "snapshot").mkdir()
-            for saved in path.iterdir():
-                command = ["cp", "--sparse=always", saved, made / "vm" / "snapshot"]
-                subprocess.run(command, check=True)
-        elif not path.name.startswith("."):
-            (made / "vm" / path.name).symlink_to(path)
-    yield made
-    shutil.rmtree(made)
-
-
-def start_in(home: Path, folder: Path) -> EngineProcess:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAB_HOME", str(home))
-        root, sock = folder / "root", folder / "s"
-        return process.start(root, sock, sandbox="vm", limit=START_LIMIT)
-
-
-@pytest.fixture
-def folder(short_tmp: Path) -> Iterator[Path]:
-    made = short_tmp / "launcher"
-    made.mkdir()
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 def test_only_its_owner_reaches_the_engine(engine: EngineProcess) -> None:
@@ -243,29 +211,28 @@ def test_without_qemu(home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert "lab setup" in raised.value.message
 
 
-def test_a_disk_that_is_full(home: Path, folder: Path) -> None:
-    """Is a host's disk without room for the learner's told as such?"""
-    small = folder / "root"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", small]).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        with pytest.raises(Unavailable, match="No space left on device") as raised:
-            start_in(home, folder)
-        assert "free some room" in raised.value.message
-    finally:
-        subprocess.run(["umount", small], check=True)
+def test_a_closed_terminal(start_vm: Start, folder: Path) -> None:
+    """Does the lab end in an orderly way when its terminal is closed?"""
+    engine = start_vm(folder / "root", folder / "s")
+    engine.process.send_signal(signal.SIGHUP)
+    assert engine.process.wait(30) == 0
+    assert not engine.socket.exists()
 
 
-def test_a_disk_that_is_none(home: Path, folder: Path) -> None:
-    """Is something else in the place of the learner's disk told, and kept?"""
-    place = folder / "root" / "vm" / "disk.ext4"
-    place.parent.mkdir(parents=True)
-    place.write_bytes(b"letters" * 1000)
-    with pytest.raises(Unavailable, match="is no disk of the lab"):
-        start_in(home, folder)
-    assert place.read_bytes() == b"letters" * 1000
-    assert place.stat().st_size < disk.SIZE
+def test_an_account_of_the_hub_inside(
+    start_vm: Start, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is an account made in the Hub that the learner sees, or refused while it cannot be reached?"""
+    argv = ["hub", "add-user", "ann", "--password-stdin", "--root", str(folder / "root")]
+    engine = start_vm(folder / "root", folder / "s")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("secret words\n"))
+    assert main(argv) == 0
+    client = docker.DockerClient(base_url=engine.host)
+    assert client.login("ann", "secret words")["Status"] == "Login Succeeded"
+    client.close()
+    assert engine.stop() == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO("secret words\n"))
+    assert main(argv) == 1
 
 
 @pytest.mark.parametrize("count", [5, pytest.param(100, marks=pytest.mark.long)])

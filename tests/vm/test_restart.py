@@ -38,13 +38,15 @@ def test_a_guest_that_was_killed(own_vm: Callable[[], EngineProcess]) -> None:
     engine = own_vm()
     client = docker.DockerClient(base_url=engine.host)
     client.images.pull("busybox", "latest")
-    container = client.containers.run("busybox", "sleep 1000", name="lost", detach=True)
+    client.images.get("busybox").tag("mine:1")
+    container = client.containers.run("busybox", "sleep 1000", name="cut", detach=True)
     client.close()
     engine.process.kill()
     engine.process.wait()
     again = own_vm()
     client = docker.DockerClient(base_url=again.host)
     found = client.containers.list(all=True)
-    assert [each.id for each in found] in ([container.id], [])
-    assert client.containers.run("busybox", "echo on", remove=True) == b"on\n"
+    assert [(each.id, each.status) for each in found] == [(container.id, "exited")]
+    assert client.images.get("mine:1").id == client.images.get("busybox").id
+    assert client.containers.run("mine:1", "echo on", remove=True) == b"on\n"
     client.close()

@@ -182,20 +182,25 @@ def test_going_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[object] = []
     monkeypatch.setattr(guest_fresh, "set_clock", done.append)
     monkeypatch.setattr(guest_fresh, "add_entropy", done.append)
-    monkeypatch.setattr(Engine, "mount", lambda self, catalog: f"/host{catalog}")
+    monkeypatch.setattr(Engine, "mount", lambda self, catalog, room: done.append(room) or catalog)
+    monkeypatch.setattr(Engine, "adapt", lambda self, room: done.append(room["free"]))
+    room = {"free": 7, "allocated": 0}
     for _ in range(2):
-        machine.host.send({"op": "go", "time": 1e9, "entropy": "0aff", "catalog": "/c"})
+        machine.host.send(
+            {"op": "go", "time": 1e9, "entropy": "0aff", "catalog": "/c", "room": room}
+        )
+    machine.host.send({"op": "room", "free": 9, "allocated": 0})
     machine.host.send({"op": "stop"})
-    assert machine.told() == {"op": "go", "catalog": "/host/c"}
+    assert machine.told() == {"op": "go", "catalog": "/c"}
     assert machine.told() == {"op": "stop"}
-    assert done == [1e9, b"\x0a\xff"]
+    assert done == [1e9, b"\x0a\xff", room, 9]
 
 
 def test_what_cannot_go_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is the host told why, and the engine ended, if something fails?"""
     monkeypatch.setattr(guest_fresh, "set_clock", lambda seconds: None)
     machine.host.send({"op": "go", "time": 1e9, "entropy": "no digits"})
-    assert "the guest cannot go on" in machine.turn("said")[0]["text"]
+    assert "hexadecimal" in machine.turn("failed")[0]["reason"]
     assert machine.told() == {"op": "stop"}
 
 
