@@ -47,7 +47,7 @@ def test_a_disk_that_fills_up(start_vm: Start, folder: Path) -> None:
 def fill(host: str) -> None:
     client = docker.DockerClient(base_url=host, timeout=60)
     client.images.pull("busybox", "latest")
-    script = "dd if=/dev/zero of=/big bs=1M count=300 2>/err; tail -n 1 /err; rm /big; cat /err"
+    script = 'said=$(dd if=/dev/zero of=/big bs=1M count=300 2>&1); rm /big; echo "$said"'
     said = client.containers.run("busybox", ["sh", "-c", script])
     assert b"No space left on device" in said
     client.containers.prune()
