@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from lab.errors import SyscallError
 from lab.kernel import syscalls
@@ -23,6 +25,24 @@ def make_files_as(owner: int) -> None:
     Source: mount_setattr(2), MOUNT_ATTR_IDMAP.
     """
     syscalls.prctl(PR.SET_SECUREBITS, _KEEP_CAPABILITIES)
+    _change(owner)
+
+
+@contextmanager
+def files_made_as(owner: int) -> Iterator[None]:
+    """Do for a while what `make_files_as` does for good; for root's threads."""
+    if owner == 0:
+        yield
+        return
+    make_files_as(owner)
+    try:
+        yield
+    finally:
+        _change(0)
+        syscalls.prctl(PR.SET_SECUREBITS, 0)
+
+
+def _change(owner: int) -> None:
     for name, call in (("setfsgid", _libc.setfsgid), ("setfsuid", _libc.setfsuid)):
         call(owner)
         # the calls return the former id, whether they succeed or not

@@ -24,6 +24,7 @@ from lab.kernel.flags import (
     MS,
     OPEN_TREE,
 )
+from lab.kernel.fsids import files_made_as
 from lab.kernel.openat2 import Resolve, openat2
 from lab.oci.runtime_spec import Mount
 
@@ -172,7 +173,9 @@ def _make_target(mount: Mount, is_folder: bool, owner: int) -> int:
     if found is not None:
         return found
     try:
-        _make(path, is_folder, owner)
+        # a mount above may show other ids than it stores: root's own mean nothing there
+        with files_made_as(owner):
+            _make(path, is_folder, owner)
         return _open(".", path, os.O_PATH)
     except OSError as error:
         reason = (error.strerror or "").lower()

@@ -49,6 +49,19 @@ def test_a_single_file(client: docker.DockerClient, tmp_path: Path) -> None:
     assert run(client, "cat /etc/motd", f"{tmp_path}/motd:/etc/motd") == "from outside"
 
 
+def test_places_are_made_in_a_bound_folder(client: docker.DockerClient, tmp_path: Path) -> None:
+    """Can something lie in a bound folder that has no place for it yet, as with Docker?"""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "data").mkdir()
+    script = "head -c 9 /etc/hosts; echo; touch /data/new/folder/x; ls /data/new"
+    places = (f"{tmp_path}/etc:/etc", f"{tmp_path}/data:/data", "inner:/data/new/folder")
+    assert run(client, script, *places).split() == ["127.0.0.1", "folder"]
+    assert sorted(os.listdir(tmp_path / "etc")) == ["hostname", "hosts", "resolv.conf"]
+    made = tmp_path / "data" / "new" / "folder"
+    assert (made.stat().st_uid, os.listdir(made)) == (os.getuid(), [])
+    client.volumes.get("inner").remove()
+
+
 def test_links_in_the_image_do_not_lead_out(client: docker.DockerClient, tmp_path: Path) -> None:
     """Does a bind onto a link of the container's stay inside of it?"""
     container = client.containers.create("busybox", "true", volumes=[f"{tmp_path}:/link/deep"])
