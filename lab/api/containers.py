@@ -122,8 +122,12 @@ async def remove_link(request: web.Request) -> web.Response:
 
 
 async def wait(request: web.Request) -> web.StreamResponse:
-    lifecycle, container = request.app[ENGINE].lifecycle, container_of(request)
+    lifecycle = request.app[ENGINE].lifecycle
     condition = request.query.get("condition") or "not-running"
+    code = lifecycle.departed.code(request.match_info["id"])
+    if code is not None and condition != "next-exit":
+        return answer({"StatusCode": code})
+    container = container_of(request)
     if condition == "next-exit":
         ended = lifecycle.next_exit(container)
     elif condition == "removed":

@@ -25,7 +25,7 @@ from lab.engine.restarts import Restarts
 from lab.engine.sharing import shares_of
 from lab.engine.signals import exit_code, runtime_failure
 from lab.engine.state import NEVER, Status, check, moment, now
-from lab.engine.waiters import add_waiter, seconds_of, tell
+from lab.engine.waiters import Departed, add_waiter, seconds_of, tell
 from lab.errors import LabError, NotModified, StartError, Unavailable
 from lab.runtime.cgroups import CgroupManager
 from lab.runtime.requests import TaskRequest
@@ -67,6 +67,7 @@ class Lifecycle:
         self._restarts = Restarts(containers, self._start, self._on_given_up)
         self._endings = Endings(containers, self._restarts, pausing)
         self._companions: list[Companion] = []
+        self.departed = Departed()
 
     def accompany(self, companion: Companion) -> None:
         """Tell `companion` of every later begin and end of a run."""
@@ -166,6 +167,7 @@ class Lifecycle:
         if container.settings.auto_remove and not container.restarting:
             with logged("the removal of a container"):
                 self._containers.remove(container, volumes=True)
+                self.departed.note(container.id, container.record.state.exit_code)
 
     def on_exit(self, task_id: str, status: int, at_ns: int) -> bool:
         """Take note that a task has ended; False if it is none of a container's."""

@@ -209,3 +209,13 @@ def test_starts_and_ends_crossing(client: docker.DockerClient, engine: EnginePro
     assert not wrong
     container.restart(timeout=0)
     assert container.exec_run("echo whole").output == b"whole\n"
+
+
+def test_the_exit_code_of_a_container_that_removed_itself(client: docker.DockerClient) -> None:
+    """Is it known to a client that asks only when the container has gone?"""
+    container = client.containers.create("busybox", ["sh", "-c", "exit 4"], auto_remove=True)
+    container.start()
+    until(lambda: container.id not in [each["Id"] for each in client.api.containers(all=True)])
+    assert client.api.wait(container.id)["StatusCode"] == 4
+    with pytest.raises(docker.errors.NotFound):
+        container.reload()
