@@ -105,6 +105,9 @@ def test_all_tags_of_a_repository_are_pulled(cli: Cli, client: docker.DockerClie
     assert pulled.stdout.count("Pulling from library/debian") >= 2
     assert pulled.stdout.splitlines()[-2].endswith(" for debian")
     assert "debian:bookworm" in client.images.get("debian:latest").tags
+    for tag in client.images.get("debian:latest").tags:
+        if tag != "debian:latest":
+            client.images.remove(tag)
     missing = cli("pull", "-a", "nosuch")
     assert missing.returncode == 1 and "nosuch" in missing.stderr
 

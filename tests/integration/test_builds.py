@@ -201,4 +201,4 @@ def test_ctrl_c_ends_the_build_and_its_container(
     process.send_signal(signal.SIGINT)
     process.wait(10)
     process.stdout.close()
-    until(lambda: not client.containers.list(all=True), what="the step's container is gone")
+    until(lambda: not client.api.containers(all=True), what="the step's container is gone")
