@@ -73,12 +73,13 @@ async def body_file(request: web.Request) -> AsyncIterator[BinaryIO]:
     """Give the body as a file that another thread reads while it arrives."""
     reader, writer = os.pipe()
     pump = asyncio.create_task(_pump(request, writer))
-    try:
-        with open(reader, "rb", buffering=1 << 18) as file:
+    with open(reader, "rb", buffering=1 << 18) as file:
+        try:
             yield file
-    finally:
-        pump.cancel()
-        await asyncio.gather(pump, return_exceptions=True)
+        finally:
+            # first of all: a thread that still reads sees an end, and the file can be closed
+            pump.cancel()
+            await asyncio.gather(pump, return_exceptions=True)
 
 
 async def _pump(request: web.Request, writer: int) -> None:

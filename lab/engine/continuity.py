@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from lab.engine.containers import Container, Containers
 from lab.engine.health import close_health
@@ -56,10 +57,16 @@ def _returns(container: Container) -> bool:
     return policy.wants(state.exit_code, record.restart_count, record.stopped_by_hand)
 
 
-async def stop_all(containers: Containers, lifecycle: Lifecycle, seconds: int) -> None:
-    """End every container, and let none start any more, when the engine stops."""
+async def stop_all(
+    containers: Containers, lifecycle: Lifecycle, seconds: int, idle: Collection[str]
+) -> None:
+    """End every container, and let none start any more, when the engine stops.
+
+    `idle` are ids of containers that do not run although somebody holds their locks.
+    """
     lifecycle.refuse_starts()
-    stops = [_stop(container, lifecycle, seconds) for container in containers.all()]
+    wanted = [each for each in containers.all() if each.id not in idle]
+    stops = [_stop(container, lifecycle, seconds) for container in wanted]
     await asyncio.gather(*stops, return_exceptions=True)
     await lifecycle.settled()
 

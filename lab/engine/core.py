@@ -252,7 +252,7 @@ class Engine:
 
     async def stop_containers(self) -> None:
         """Stop all containers, and let nothing start any more; then end endless answers."""
-        await stop_all(self.containers, self.lifecycle, STOP_SECONDS)
+        await stop_all(self.containers, self.lifecycle, STOP_SECONDS, self.files.holding)
         self.stopping.set()
         self.explore.close()
         self.extension.close()

@@ -43,6 +43,8 @@ class Files:
         self._snapshots = snapshots
         self._tasks = tasks
         self._ids = ids
+        self.holding: set[str] = set()
+        """Ids of containers that do not run, and that are kept from starting for a while."""
         # these threads make files as the container's root would
         self._pool = ThreadPoolExecutor(_AT_ONCE, "files", initializer=_become, initargs=(ids,))
 
@@ -108,8 +110,12 @@ class Files:
             return
         async with container.lock:
             self._containers.get(container.id)
-            async with self._assembled(container) as root:
-                yield root
+            self.holding.add(container.id)
+            try:
+                async with self._assembled(container) as root:
+                    yield root
+            finally:
+                self.holding.discard(container.id)
 
     @asynccontextmanager
     async def _assembled(self, container: Container) -> AsyncIterator[int]:

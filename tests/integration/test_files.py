@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import docker
 import pytest
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+
+from lab.sandbox.process import EngineProcess
+from tests.conftest import cli_environ, until
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -189,3 +193,25 @@ def test_all_of_a_container(container: Container) -> None:
     found = {name.strip("/") for name in members(container, "/")}
     assert {"etc/passwd", "vol/kept", "proc", "sys", "dev"} <= found
     assert not [name for name in found if name.startswith(("proc/", "sys/"))]
+
+
+def test_an_archive_that_never_ends(
+    own_engine: Callable[[], EngineProcess], tmp_path: Path
+) -> None:
+    """Does the engine stop in time although somebody is still sending to a stopped container?"""
+    engine = own_engine()
+    client = docker.DockerClient(base_url=engine.host)
+    client.images.pull("busybox", "latest")
+    made = client.containers.create("busybox", "true")
+    command = ["docker", "cp", "-", f"{made.id}:/tmp"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=cli_environ(engine, tmp_path)) as cp:
+        assert cp.stdin is not None
+        cp.stdin.write(archive(first="x")[:1024])
+        cp.stdin.flush()
+        path = Path(f"{engine.socket.with_suffix('')}/containers/{made.id}/rootfs")
+        until(path.exists, what="the archive is being unpacked")
+        client.close()
+        began = time.monotonic()
+        assert engine.stop() == 0
+        assert time.monotonic() - began < 12
+        cp.stdin.close()
