@@ -50,6 +50,8 @@ async def attach(request: web.Request) -> web.StreamResponse:
         request.app[ENGINE].containers.log_event(container, "attach")
         await client.noticed()
         await client.closed
+        if client.left:
+            request.app[ENGINE].containers.log_event(container, "detach")
     else:
         client.finish()
         await client.noticed()

@@ -66,6 +66,9 @@ async def _start_attached(
         wanted.streams.abandon()
     await client.noticed()
     await client.closed
+    if client.left:
+        containers = request.app[ENGINE].containers
+        containers.log_event(wanted.container, "exec_detach", execID=wanted.id)
     return Taken()
 
 

@@ -132,6 +132,8 @@ class Hijacked(asyncio.Protocol):
         self.framed = not streams.terminal
         """Whether the client expects frames that tell the streams apart."""
         self.closed = asyncio.get_running_loop().create_future()
+        self.left = False
+        """Whether the client has left by its keys."""
         self._early: list[bytes] | None = []
         self._finished = False
         self.wanted: frozenset[int] = frozenset()
@@ -179,6 +181,7 @@ class Hijacked(asyncio.Protocol):
         if self._escape is not None:
             data, detached = self._escape.feed(data)
             if detached:
+                self.left = True
                 self._streams.write(data, lambda: None)
                 # leaving by the keys ends nothing, not even a stdin_once input
                 self._streams.detach(self)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -117,11 +119,11 @@ def test_the_engine_s_restart(own_engine: Callable[[], EngineProcess], crash: bo
     make("unless", "unless-stopped", stop=False)
     make("unless-stopped", "unless-stopped", stop=True)
     make("none", "no", stop=False)
+    mode = client.containers.get("always").id
+    shared = {"network_mode": f"container:{mode}", "restart_policy": ALWAYS}
+    client.containers.run("busybox", SLEEP, name="guest", detach=True, **shared)
     client.close()
     if crash:
-        import os
-        import signal
-
         os.kill(daemon_of(first), signal.SIGKILL)
         first.process.wait()
     else:
@@ -129,7 +131,7 @@ def test_the_engine_s_restart(own_engine: Callable[[], EngineProcess], crash: bo
     second = own_engine()
     client = docker.DockerClient(base_url=second.host)
     running = {each.name for each in client.containers.list()}
-    assert running == {"always", "always-stopped", "unless"}
+    assert running == {"always", "always-stopped", "unless", "guest"}
     assert client.containers.get("never-started").status == "created"
     client.close()
 
