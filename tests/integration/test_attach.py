@@ -232,3 +232,17 @@ def test_an_exec_runs_once(
     with connect(engine, f"POST /exec/{made}/start", json.dumps(body).encode()) as connection:
         data = connection.recv(65536)
     assert b" 409 " in data and b"has already run" in data
+
+
+def test_leaving_by_keys_is_an_event(client: docker.DockerClient, engine: EngineProcess) -> None:
+    """Do the keys, sent by a client that leaves them to the engine, end its attachment only?"""
+    begin = int(time.time()) - 1
+    container = client.containers.run("busybox", "cat", detach=True, stdin_open=True, tty=True)
+    with attach(engine, container) as connection:
+        connection.sendall(b"\x10\x11")
+        assert rest_of(connection) == b""
+    container.reload()
+    assert container.status == "running"
+    filters = {"container": container.id, "event": ["attach", "detach"]}
+    found = client.events(since=begin, until=int(time.time()) + 1, filters=filters, decode=True)
+    assert [event["Action"] for event in found] == ["attach", "detach"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -88,8 +87,7 @@ def test_ctrl_c_without_a_terminal(terminal: Terminal) -> None:
 
 
 def test_detach_keys_leave_it_running(terminal: Terminal, client: docker.DockerClient) -> None:
-    """Do Ctrl-P Ctrl-Q leave the container running, to be attached again, and is that an event?"""
-    begin = int(time.time()) - 1
+    """Do Ctrl-P Ctrl-Q leave the container running, to be attached again?"""
     child = terminal("run", "-it", "--name", "left", "busybox", "sh")
     child.expect_exact(PROMPT)
     child.send("\x10\x11")
@@ -101,9 +99,6 @@ def test_detach_keys_leave_it_running(terminal: Terminal, client: docker.DockerC
     again.sendline("exit")
     ended(again)
     until(lambda: client.containers.get("left").status == "exited", what="exit ends it")
-    filters = {"container": "left", "event": ["attach", "detach"]}
-    found = client.events(since=begin, until=int(time.time()) + 1, filters=filters, decode=True)
-    assert [event["Action"] for event in found] == ["attach", "detach", "attach"]
 
 
 def test_start_attached(terminal: Terminal) -> None:
