@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from lab.engine.containers import Container
@@ -16,7 +16,7 @@ from lab.engine.name_service import NameService
 from lab.engine.network_records import Network
 from lab.engine.state import Attachment
 from lab.engine.wiring import Plug, Wiring
-from lab.errors import Conflict, LabError
+from lab.errors import Conflict, LabError, StartError
 from lab.kernel import channel, rtnetlink
 from lab.kernel.netlink import Netlink
 from lab.network.bridge import Bridges
@@ -79,10 +79,13 @@ class Rewiring:
         if plug is None:
             raise LabError(f"container {container.id} is not connected to network {network.name}")
         addresses = plug.place.address, plug.place.address6
-        wiring.plugs.remove(plug)
         if plug.plan:
             self._bridges.unplug(plug.plan)
-        with logged("the way out of a container"), self._inside(container, False) as inside:
+        wiring.plugs.remove(plug)
+        with ExitStack() as stack:
+            stack.enter_context(logged("the way out of a container"))
+            stack.enter_context(suppress(Conflict))
+            inside = stack.enter_context(self._inside(container, False))
             self._reroute(container, wiring, inside.netlink)
         self._endpoints.leave(container, plug)
         container.record.networks.remove(plug.place)
@@ -132,7 +135,11 @@ class Rewiring:
     @contextmanager
     def _inside(self, container: Container, names: bool) -> Iterator[_Inside]:
         assert container.task is not None
-        found = self._tasks.inside(container.task, names)
+        try:
+            found = self._tasks.inside(container.task, names)
+        except StartError:
+            # it has just ended; that is dealt with when its lock is free
+            raise Conflict(f"container {container.id} is not running") from None
         try:
             with Netlink(socket.socket(fileno=os.dup(found[1]))) as netlink:
                 yield _Inside(found[0], netlink, found[2:])
