@@ -8,7 +8,6 @@ from lab.oci.fields import Json
 
 _HOST = {
     "DeviceCgroupRules": "--device-cgroup-rule",
-    "StorageOpt": "--storage-opt",
     "CpuRealtimePeriod": "--cpu-rt-period",
     "CpuRealtimeRuntime": "--cpu-rt-runtime",
     "CgroupParent": "--cgroup-parent",
@@ -25,6 +24,10 @@ def refuse_unsupported(host: Json) -> None:
 
     Raises InvalidParameter for what Docker does not know either.
     """
+    if host.get("StorageOpt"):
+        raise InvalidParameter(
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+        )
     for key, option in _HOST.items():
         if host.get(key):
             raise _refusal(option)

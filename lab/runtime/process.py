@@ -96,9 +96,10 @@ def run(process: Process, seccomp: bytes | None, new_root: bool, init: str = "")
     env = dict(entry.partition("=")[::2] for entry in process.env)
     if not env.get("HOME"):
         env["HOME"] = user.home
+    last = capabilities.last_capability()
+    # from here on no file can be relied on to open: the limit may be as low as the user likes
     _apply_limits(process)
     _default_signals()
-    last = capabilities.last_capability()
     mask = capabilities.mask_of(process.capabilities) & ((1 << (last + 1)) - 1)
     capabilities.drop_bounding(mask, last)
     if process.no_new_privileges:

@@ -99,6 +99,13 @@ def test_options_that_the_kernel_sees(client: docker.DockerClient) -> None:
     assert inside.decode().splitlines() == ["500", "8 9"]
 
 
+def test_the_tightest_limit_of_files(client: docker.DockerClient) -> None:
+    """Does a program start that may open next to no file, also as an exec?"""
+    tight = [docker.types.Ulimit(name="nofile", soft=5, hard=6)]
+    container = client.containers.run("busybox", SLEEP, detach=True, ulimits=tight)
+    assert container.exec_run(["sh", "-c", "ulimit -n; ulimit -Hn"]).output == b"5\n6\n"
+
+
 def test_a_program_that_the_user_may_not_run(client: docker.DockerClient) -> None:
     """Is a program that only root may run refused to others, as not to be executed?"""
     container = client.containers.run("busybox", SLEEP, detach=True)

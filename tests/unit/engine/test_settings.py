@@ -75,6 +75,7 @@ def test_what_is_not_there_yet_is_named(key: str, value: object, option: str) ->
     [
         ("RestartPolicy", {"Name": "sometimes"}, "unknown policy 'sometimes'"),
         ("LogConfig", {"Type": "parchment"}, "no log driver named 'parchment' is registered"),
+        ("StorageOpt", {"size": "1g"}, "--storage-opt is supported only for overlay over xfs"),
         ("Runtime", "crun", "unknown or invalid runtime name: crun"),
         ("ShmSize", -1, "SHM size can not be less than 0"),
         ("Tmpfs", {"relative": ""}, "mount path must be absolute"),
