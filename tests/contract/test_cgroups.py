@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.kernel import procfs
 from lab.runtime import cgroups
-from lab.runtime.cgroup_v2 import weight_of
-from lab.runtime.cgroups import Limits, NoCgroups, Sample, manager
+from lab.runtime.cgroup_v2 import CgroupV2, weight_of
+from lab.runtime.cgroups import Limits, NoCgroups, Sample, manager, remove_folder
+from tests.conftest import until
 from tests.contract.hierarchies import FakeV1, FakeV2, Place, Real, version_of
 
 MB = 1 << 20
@@ -166,3 +168,43 @@ def test_which_manager() -> None:
 def test_weights(shares: int, weight: int) -> None:
     """Are version 1's shares translated as runc does?"""
     assert weight_of(shares) == weight
+
+
+def _unified() -> Path | None:
+    """Return a version 2 hierarchy in which groups can be made, if there is one."""
+    for mount in procfs.mounts():
+        if mount.fstype == "cgroup2" and os.access(mount.mount_point, os.W_OK):
+            return Path(mount.mount_point)
+    return None
+
+
+def test_freezing() -> None:
+    """Does a frozen group stand still, can its processes be killed, and does a thawed one go on?"""
+    top = _unified()
+    if top is None:
+        pytest.skip("no version 2 hierarchy to make groups in")
+    root = top / f"lab-test-{os.getpid()}"
+    root.mkdir()
+    group = CgroupV2(root)
+    group.create("one", Limits())
+    child = subprocess.Popen(["sh", "-c", "while :; do echo x; done"], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    try:
+        (root / "one" / "cgroup.procs").write_text(str(child.pid))
+        assert group.supports("freezer")
+        group.freeze("one", True)
+        os.set_blocking(child.stdout.fileno(), False)
+        while child.stdout.read(1 << 16):
+            pass
+        assert not child.stdout.read(1)
+        group.freeze("one", False)
+        until(lambda: child.stdout is not None and child.stdout.read(1), what="it goes on")
+        group.freeze("one", True)
+        child.kill()
+        assert child.wait(10) == -9
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        group.remove("one")
+        remove_folder(root)
