@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from lab.engine.containers import Container
 from lab.engine.wiring import Plug, Wiring
 from lab.kernel import channel
+from lab.network.destinations import HOST
 from lab.network.forward import Server
 from lab.network.names import Entry, NameTable
 from lab.network.resolver import Resolver
@@ -74,10 +75,16 @@ class NameService:
 
 
 def _servers(container: Container, wiring: Wiring) -> Sequence[Server]:
-    """Return the servers that --dns names, and whether they are in the container's networks."""
+    """Return the servers that --dns names, and whether they are in the container's networks.
+
+    A gateway's address means the host, as for everything else that goes there.
+    """
     pools = [plug.network.pool for plug in wiring.plugs if plug.network.pool]
+    gateways = [str(pool.gateway) for pool in pools]
     return [
-        Server(text, any(ip_address(text) in pool.subnet for pool in pools))
+        Server(HOST)
+        if text in gateways
+        else Server(text, any(ip_address(text) in pool.subnet for pool in pools))
         for text in container.settings.dns.servers
     ]
 
