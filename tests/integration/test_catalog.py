@@ -89,6 +89,9 @@ def redis(client: docker.DockerClient) -> Container:
 
 def test_redis(redis: Container) -> None:
     """Is redis its own user, keeps its data in /data, and answers other machines?"""
+    redis.reload()
+    (mount,) = redis.attrs["Mounts"]
+    assert (mount["Type"], mount["Destination"]) == ("volume", "/data")
     assert redis.exec_run("redis-cli set course docker").output == b"OK\n"
     assert redis.exec_run("stat -c %U:%u /proc/1").output == b"redis:999\n"
     assert redis.exec_run("stat -c %U:%g /data/appendonlydir").output == b"redis:999\n"
