@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.errors import InvalidParameter
@@ -78,6 +80,21 @@ class LogParts:
     def begin(self, fd: int) -> None:
         """Take what is in the log already for one part."""
         self._starts = [data_from(fd, 0)]
+
+    def portions(self, rows: list[str]) -> Iterator[bytes]:
+        """Yield what is to be stored at once: little, where a part must not get much too long."""
+        most = self._limits.max_size // 4 or sys.maxsize
+        portion: list[bytes] = []
+        size = 0
+        for row in rows:
+            encoded = row.encode()
+            if portion and size + len(encoded) > most:
+                yield b"".join(portion)
+                portion, size = [], 0
+            portion.append(encoded)
+            size += len(encoded)
+        if portion:
+            yield b"".join(portion)
 
     def make_room(self, fd: int) -> None:
         """Begin another part if the last one is full, and give back the space of the oldest."""

@@ -139,14 +139,15 @@ class LogFile:
             json.dumps({"log": piece.decode(errors="replace"), "stream": name, "time": at}) + "\n"
             for piece in pieces
         ]
-        data = "".join(rows).encode()
         # a full disk must not stop the container; what does not fit is lost to the log
         with contextlib.suppress(OSError):
-            self._parts.make_room(self._fd)
-            written = os.write(self._fd, data)
-            if written < len(data):
-                # rows are there as a whole or not at all
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            for data in self._parts.portions(rows):
+                self._parts.make_room(self._fd)
+                written = os.write(self._fd, data)
+                if written < len(data):
+                    # rows are there as a whole or not at all
+                    os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+                    break
         self._notify()
 
     def _notify(self) -> None:

@@ -40,7 +40,8 @@ def test_the_commands(cli: Cli) -> None:
     """Do create, ls, inspect and rm print what Docker prints?"""
     assert cli("volume", "create", "--label", "a=b", "mydata").stdout == "mydata\n"
     assert cli("volume", "create", "mydata").stdout == "mydata\n"
-    assert cli("volume", "ls").stdout == "DRIVER    VOLUME NAME\nlocal     mydata\n"
+    listed = cli("volume", "ls", "--filter", "name=mydata").stdout
+    assert listed == "DRIVER    VOLUME NAME\nlocal     mydata\n"
     [shown] = json.loads(cli("volume", "inspect", "mydata").stdout)
     assert shown["Mountpoint"].endswith("/volumes/mydata/_data")
     assert (shown["Driver"], shown["Scope"], shown["Labels"]) == ("local", "local", {"a": "b"})

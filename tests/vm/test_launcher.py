@@ -223,12 +223,12 @@ def test_an_account_of_the_hub_inside(
     start_vm: Start, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is an account made in the Hub that the learner sees, or refused while it cannot be reached?"""
-    argv = ["hub", "add-user", "ann", "--password-stdin", "--root", str(folder / "root")]
+    argv = ["hub", "add-user", "anna", "--password-stdin", "--root", str(folder / "root")]
     engine = start_vm(folder / "root", folder / "s")
     monkeypatch.setattr(sys, "stdin", io.StringIO("secret words\n"))
     assert main(argv) == 0
     client = docker.DockerClient(base_url=engine.host)
-    assert client.login("ann", "secret words")["Status"] == "Login Succeeded"
+    assert client.login("anna", "secret words")["Status"] == "Login Succeeded"
     client.close()
     assert engine.stop() == 0
     monkeypatch.setattr(sys, "stdin", io.StringIO("secret words\n"))

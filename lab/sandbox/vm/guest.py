@@ -110,7 +110,8 @@ class Guest:
             guest_fresh.add_entropy(bytes.fromhex(message["entropy"]))
             catalog = None
             if self._engine is not None:
-                catalog = self._engine.mount(message.get("catalog"), message["room"])
+                room = message.get("room") or {}
+                catalog = self._engine.mount(message.get("catalog"), room)
         except (LabError, OSError, LookupError, TypeError, ValueError) as error:
             hint = error.hint if isinstance(error, LabError) else ""
             self._mux.send({"op": "failed", "reason": str(error), "hint": hint})

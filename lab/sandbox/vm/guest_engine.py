@@ -54,7 +54,7 @@ class Engine:
 
     def adapt(self, room: Mapping[str, Any]) -> None:
         """Let the learner's disk have no more room than the host has for it."""
-        if guest_devices.find_disk("data"):
+        if room and guest_devices.find_disk("data"):
             guest_room.adapt(guest_mounts.FILLER, int(room["free"]), int(room["allocated"]))
 
 
