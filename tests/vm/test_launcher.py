@@ -217,6 +217,7 @@ def test_a_closed_terminal(start_vm: Start, folder: Path) -> None:
     engine.process.send_signal(signal.SIGHUP)
     assert engine.process.wait(30) == 0
     assert not engine.socket.exists()
+    engine.stop()
 
 
 def test_an_account_of_the_hub_inside(

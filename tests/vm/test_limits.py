@@ -69,4 +69,5 @@ def test_the_contract(guest: Guest) -> None:
     )
     code, said = guest.run(PYTHON, "-I", "-B", "-c", script, limit=400)
     assert code == 0, said
-    assert "failed" not in said and "7 passed" in said
+    # what is skipped is about folders without a kernel behind them
+    assert "9 passed, 1 skipped" in said
