@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import InvalidParameter, NotFound
-from lab.image.tar import Kind
+from lab.image.tar import KIND_OF_TYPE, Kind
 from lab.kernel import trees
 from lab.kernel.openat2 import open_beneath
 
@@ -22,14 +22,6 @@ MAX_BYTES = 1 << 16
 """The most of one file that is read."""
 
 _LOOK = os.O_PATH | os.O_NOFOLLOW
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIRECTORY,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFCHR: Kind.CHARACTER,
-    stat.S_IFBLK: Kind.BLOCK,
-    stat.S_IFIFO: Kind.FIFO,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +117,7 @@ def _status(root: int, path: bytes) -> os.stat_result | None:
 
 
 def _content(root: int, path: bytes, status: os.stat_result) -> Content | None:
-    kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+    kind = KIND_OF_TYPE.get(stat.S_IFMT(status.st_mode))
     if kind is None:
         return None
     mode = stat.S_IMODE(status.st_mode)

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lab.image.streams import decompress
-from lab.image.tar import OPAQUE_NAME, WHITEOUT_PREFIX, Kind, Member, display, safe_parts
+from lab.image.tar import (
+    KIND_OF_TYPE,
+    OPAQUE_NAME,
+    WHITEOUT_PREFIX,
+    Kind,
+    Member,
+    display,
+    safe_parts,
+)
 from lab.image.tar_reader import TarReader
 from lab.kernel import trees
 from lab.kernel.openat2 import open_beneath
@@ -18,15 +26,6 @@ from lab.kernel.trees import Node
 
 WHITEOUT = "whiteout"
 OPAQUE = "opaque"
-
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIRECTORY,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFCHR: Kind.CHARACTER,
-    stat.S_IFBLK: Kind.BLOCK,
-    stat.S_IFIFO: Kind.FIFO,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def _of_directory(upper: Path) -> Iterator[LayerEntry]:
     with trees.opened(upper) as root:
         for node in trees.walk(root):
             path = "/" + display(node.path)
-            kind = _KINDS.get(stat.S_IFMT(node.stat.st_mode))
+            kind = KIND_OF_TYPE.get(stat.S_IFMT(node.stat.st_mode))
             if trees.is_whiteout(node.stat):
                 yield LayerEntry(path, WHITEOUT)
             elif kind is not None:

@@ -19,7 +19,7 @@ from lab.image import attributes
 from lab.image.blobs import BlobStore
 from lab.image.gzipped import gzipped
 from lab.image.streams import batched, run_ahead
-from lab.image.tar import OPAQUE_NAME, WHITEOUT_PREFIX, Kind, Member, clamp_time
+from lab.image.tar import KIND_OF_TYPE, OPAQUE_NAME, WHITEOUT_PREFIX, Kind, Member, clamp_time
 from lab.image.tar_writer import END, header, padding
 from lab.kernel import trees
 from lab.kernel.idmap import IdMap
@@ -30,14 +30,6 @@ from lab.oci.digest import Digest, Hash
 
 _PIECE = 1 << 20
 _FILE = os.O_RDONLY | os.O_NONBLOCK
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIRECTORY,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFCHR: Kind.CHARACTER,
-    stat.S_IFBLK: Kind.BLOCK,
-    stat.S_IFIFO: Kind.FIFO,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +113,7 @@ class Packer:
     def member(self, root: int, node: Node) -> Iterator[bytes]:
         """Yield the bytes of one node, which lies in the tree `root`; nothing if it is gone."""
         parent, slash, name = node.path.rpartition(b"/")
-        kind = _KINDS.get(stat.S_IFMT(node.stat.st_mode))
+        kind = KIND_OF_TYPE.get(stat.S_IFMT(node.stat.st_mode))
         if kind is None or (self._layer and name.startswith(WHITEOUT_PREFIX)):
             return
         if trees.is_whiteout(node.stat):

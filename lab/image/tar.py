@@ -7,6 +7,7 @@ Source: POSIX pax (ustar and extended headers), GNU tar's long names and base-25
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import NamedTuple
@@ -48,6 +49,16 @@ KINDS = {
     b"5": Kind.DIRECTORY,
     b"6": Kind.FIFO,
 }
+
+KIND_OF_TYPE = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIRECTORY,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFCHR: Kind.CHARACTER,
+    stat.S_IFBLK: Kind.BLOCK,
+    stat.S_IFIFO: Kind.FIFO,
+}
+"""By the type in a file's mode.  Source: inode(7)."""
 
 
 class Member(NamedTuple):

@@ -114,7 +114,8 @@ class CgroupV1:
         return []
 
     def freeze(self, name: str, frozen: bool) -> None:
-        raise NotImplementedError("version 1 has no freezer that is used here")
+        """Never asked for: `supports("freezer")` is false, since what is frozen cannot be killed."""
+        raise AssertionError("version 1 has no freezer that is used here")
 
     def remove(self, name: str) -> None:
         for root in self._folders():
