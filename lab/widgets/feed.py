@@ -1,8 +1,8 @@
-"""Keeps a widget true to the engine: listens to events, looks again, follows what is written.
+"""Keeps a widget true to the engine: listens to events, and looks again when one concerns it.
 
     listener    one thread: connects, reads GET /events, connects again when the engine is back
-    refresher   one thread for each connection: when something happened, looks once at all that is shown
-    followers   one thread for each running container that is shown, a few at most
+    refresher   one thread for each connection: when something happened, looks once
+    a watch     what one widget does while one engine answers; it may have threads of its own
 
 However fast events come, the refresher looks a few times a second at most.
 """
@@ -11,20 +11,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from docker import DockerClient
-from docker.errors import DockerException, NotFound
-from requests import RequestException
+from docker.errors import NotFound
 
-from lab.widgets import picture
-from lab.widgets.followers import Followers
-from lab.widgets.source import Source
+from lab.widgets.engine import GONE, Engine
 from lab.widgets.streams import Json, Stream
-
-GONE = (DockerException, RequestException, OSError, ValueError)
-"""What a conversation with an engine that ends can raise; ValueError: half a JSON text."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,36 +30,48 @@ _GATHER = 0.1
 _NO_CHANGE = ("exec_", "attach", "resize", "top", "detach", "archive-path", "export")
 
 
+class Watch:
+    """What a widget does while one engine answers; each widget has a subclass.
+
+    `look` is called from the refresher's thread, the others from the listener's.
+    """
+
+    def concerns(self, event: Json) -> bool:
+        """Say whether an event makes another look necessary."""
+        return changes_picture(event)
+
+    def hear(self, event: Json) -> None:
+        """Take note of an event; called for all of them, in their order."""
+
+    def look(self) -> None:
+        """Look at the engine and show what is there; docker.errors.NotFound: look again."""
+
+    def stop(self) -> None:
+        """End what was begun: the engine is gone, or nobody looks at the widget any more."""
+
+
 class Sink(Protocol):
     """Who is told; called from the feed's threads."""
 
-    def engine_answers(self, name: str, has_extension: bool) -> None: ...
+    def engine_answers(self, engine: Engine) -> Watch: ...
 
     def engine_gone(self, message: str) -> None: ...
-
-    def show(
-        self, towers: list[Json], containers: list[Json], missing: list[str], more: int
-    ) -> None: ...
-
-    def show_written(self, container: str, written: Json) -> None: ...
 
     def hear(self, event: Json) -> None: ...
 
 
 class Feed:
-    """What happens to some images (all, if none are named) and their containers."""
+    """One widget's conversation with an engine, however often that comes and goes."""
 
-    def __init__(
-        self, names: Sequence[str], connect: Callable[[], DockerClient], sink: Sink
-    ) -> None:
-        self._names = tuple(names)
+    def __init__(self, connect: Callable[[], DockerClient], sink: Sink) -> None:
         self._connect = connect
         self._sink = sink
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._events: Stream | None = None
-        self._source: Source | None = None
         self._listener = threading.Thread(target=self._listen, name="lab-events", daemon=True)
+        self.watch: Watch | None = None
+        """The watch of the engine that answers now; None if none does."""
 
     def start(self) -> None:
         """Begin to tell the sink."""
@@ -79,19 +85,11 @@ class Feed:
         if events is not None:
             events.close()
 
-    def files(self, chain: str, limit: int) -> Json | None:
-        """Return what a layer changes; None if the engine cannot tell, or does not answer."""
-        source = self._source
-        try:
-            return source.files(chain, limit) if source is not None else None
-        except GONE:
-            return None
-
     def _listen(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             try:
-                source = Source(self._connect())
+                engine = Engine(self._connect())
             except GONE as error:
                 self._sink.engine_gone(str(error))
                 self._stopping.wait(pause)
@@ -99,46 +97,43 @@ class Feed:
                 continue
             pause = _FIRST_PAUSE
             try:
-                self._serve(source)
+                self._serve(engine)
             except GONE:
                 pass  # it was stopped, or it will be said when the next attempt fails
             except Exception as error:
                 _log.warning("an event could not be shown: %r", error)
             finally:
-                self._source = None
-                source.close()
+                engine.close()
             self._stopping.wait(_FIRST_PAUSE)
 
-    def _serve(self, source: Source) -> None:
+    def _serve(self, engine: Engine) -> None:
         """Tell all that happens until the connection ends."""
         # first the stream, then the look: so nothing falls between them
-        with source.events() as events:
+        with engine.events() as events:
             with self._lock:
                 self._events = events
                 if self._stopping.is_set():
                     return
-            self._source = source
-            self._sink.engine_answers(source.engine_name, source.has_extension)
-            refresher = Refresher(source, self._names, self._sink)
+            watch = self.watch = self._sink.engine_answers(engine)
+            refresher = Refresher(watch)
             try:
                 for event in events:
                     if self._stopping.is_set():
                         return
                     self._sink.hear(event)
-                    if changes_picture(event):
+                    watch.hear(event)
+                    if watch.concerns(event):
                         refresher.wake()
             finally:
+                self.watch = None
                 refresher.stop()
 
 
 class Refresher:
-    """Looks at everything that is shown, once now and again after each `wake`."""
+    """Lets a watch look, once now and again after each `wake`."""
 
-    def __init__(self, source: Source, names: Sequence[str], sink: Sink) -> None:
-        self._source = source
-        self._names = names
-        self._sink = sink
-        self._followers = Followers(source, sink.show_written)
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._woken.set()
@@ -152,7 +147,7 @@ class Refresher:
         """Look no more."""
         self._stopped.set()
         self._woken.set()
-        self._followers.stop()
+        self._watch.stop()
 
     def _run(self) -> None:
         while True:
@@ -161,7 +156,7 @@ class Refresher:
                 return
             self._woken.clear()
             try:
-                self._look()
+                self._watch.look()
             except NotFound:
                 self._woken.set()  # something went away while we looked
             except GONE:
@@ -169,39 +164,6 @@ class Refresher:
             except Exception as error:
                 _log.warning("the picture could not be drawn: %r", error)
             self._stopped.wait(_GATHER)
-
-    def _look(self) -> None:
-        shown, missing, more = choose(self._source, self._names)
-        listed = self._source.containers()
-        containers = picture.containers(listed, [image.id for image in shown])
-        self._sink.show(picture.towers(shown), containers, missing, more)
-        self._followers.update(containers)
-
-
-def choose(source: Source, names: Sequence[str]) -> tuple[list[picture.Shown], list[str], int]:
-    """Return the images to show, the names that are not here, and how many more there are."""
-    listed = {image["Id"]: image for image in source.images()}
-    missing: list[str] = []
-    wanted: list[str] = []
-    for name in names:
-        found = source.find_image(name)
-        if found is None:
-            missing.append(name)
-        elif found not in wanted:
-            wanted.append(found)
-    if not names:
-        wanted = sorted(
-            listed, key=lambda id: picture.short_names(listed[id]["RepoTags"]) or ("~",)
-        )
-    shown = [
-        picture.Shown(
-            id,
-            picture.short_names(listed[id]["RepoTags"]) if id in listed else (),
-            tuple(source.steps(id)),
-        )
-        for id in wanted[: picture.MAX_IMAGES]
-    ]
-    return shown, missing, max(0, len(wanted) - picture.MAX_IMAGES)
 
 
 def changes_picture(event: Json) -> bool:

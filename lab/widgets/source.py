@@ -1,7 +1,7 @@
-"""What the widgets ask an engine: Docker's API, and the lab's extension where there is one.
+"""What the layers widget asks an engine.
 
-Everything here blocks and returns plain JSON values.  On an engine without the extension (a real
-Docker Engine) the same questions are answered from Docker's API as far as it goes.
+On an engine without the extension (a real Docker Engine) the same questions are answered from
+Docker's API as far as it goes.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from typing import Protocol
 from urllib.parse import quote
 
-from docker import DockerClient
-from docker.errors import APIError, ImageNotFound, NotFound, create_api_error_from_http_exception
-from requests import HTTPError, Response
+from docker.errors import ImageNotFound, NotFound
 
+from lab.widgets.engine import Engine
 from lab.widgets.history import Step, from_docker, from_extension
-from lab.widgets.streams import Json, Stream
+from lab.widgets.streams import Json
 
-_TIMEOUT = 10.0
 _DIFF_PAUSE = 3.0
 """Seconds between two looks at what a container wrote, where nothing else tells of it."""
 
@@ -36,20 +34,11 @@ class Following(Protocol):
 
 
 class Source:
-    """One engine.  Several threads may ask at once."""
+    """Images and containers of one engine.  Several threads may ask at once."""
 
-    def __init__(self, client: DockerClient) -> None:
-        self._client = client
-        self._api = client.api
-        self.has_extension = self._probe()
-
-    @property
-    def engine_name(self) -> str:
-        """What the engine calls itself, with its version."""
-        version: Json = self._client.version()
-        platform = version.get("Platform") or {}
-        name = platform.get("Name") or "Docker Engine"
-        return f"{name} {version['Version']}"
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._api = engine.api
 
     def images(self) -> list[Json]:
         """Return the images as `docker images` lists them, the latest first."""
@@ -65,61 +54,37 @@ class Source:
 
     def steps(self, image_id: str) -> list[Step]:
         """Return an image's history, base first; docker.errors.NotFound."""
-        if self.has_extension:
+        if self._engine.has_extension:
             path = f"/lab/v1/images/{quote(image_id)}/layers"
-            return from_extension(self._get(path)["Layers"])
+            return from_extension(self._engine.get(path)["Layers"])
         layers = self._api.inspect_image(image_id)["RootFS"].get("Layers") or []
         return from_docker(self._api.history(image_id), layers)
 
     def containers(self) -> list[Json]:
         """Return all containers as `docker ps -a` lists them, the latest first."""
-        found: list[Json] = self._api.containers(all=True)
-        return found
+        return self._engine.containers()
 
     def files(self, chain: str, limit: int) -> Json | None:
         """Return what a layer changes; None where the engine cannot tell."""
-        if not self.has_extension:
+        if not self._engine.has_extension:
             return None
-        return self._get(f"/lab/v1/layers/{quote(chain)}/files?limit={limit}")
+        return self._engine.get(f"/lab/v1/layers/{quote(chain)}/files?limit={limit}")
 
     def written(self, container: str) -> Json:
         """Return what a container has changed; docker.errors.NotFound."""
-        if self.has_extension:
-            return self._get(f"/lab/v1/containers/{quote(container)}/changes")
+        if self._engine.has_extension:
+            return self._engine.get(f"/lab/v1/containers/{quote(container)}/changes")
         changes = self._api.diff(container) or []
         return {"Size": None, "Changes": changes, "Truncated": False}
-
-    def events(self) -> Stream:
-        """Return the engine's events from now on."""
-        return self._stream("/events")
 
     def follow(self, container: str) -> Following:
         """Tell what a container has changed, now and whenever it is something else.
 
         Ends when the container is removed.  Raises docker.errors.NotFound.
         """
-        if not self.has_extension:
+        if not self._engine.has_extension:
             return _Repeated(self, container)
-        return self._stream(f"/lab/v1/containers/{quote(container)}/changes/stream")
-
-    def close(self) -> None:
-        self._client.close()
-
-    def _probe(self) -> bool:
-        try:
-            self._get("/lab/v1/version")
-        except APIError:
-            return False
-        return True
-
-    def _stream(self, path: str) -> Stream:
-        address = self._api.base_url + path
-        return Stream(_checked(self._api.get(address, stream=True, timeout=(_TIMEOUT, None))))
-
-    def _get(self, path: str) -> Json:
-        response = self._api.get(self._api.base_url + path, timeout=_TIMEOUT)
-        found: Json = _checked(response).json()
-        return found
+        return self._engine.stream(f"/lab/v1/containers/{quote(container)}/changes/stream")
 
 
 class _Repeated:
@@ -150,12 +115,3 @@ class _Repeated:
 
     def close(self) -> None:
         self._closed.set()
-
-
-def _checked(response: Response) -> Response:
-    try:
-        response.raise_for_status()
-    except HTTPError as error:
-        response.close()
-        create_api_error_from_http_exception(error)
-    return response

@@ -3,18 +3,6 @@
 const LETTERS = ["C", "A", "D"]; // the kinds of changes, as Docker numbers them
 const WORD_LETTERS = { changed: "C", added: "A", deleted: "D" };
 
-function drawFacts(facts) {
-  return make(
-    "dl",
-    { class: "lab-facts" },
-    facts.filter(([, value]) => value).map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
-  );
-}
-
-function shortId(id) {
-  return id.replace(/^sha256:/, "").slice(0, 12);
-}
-
 function localTime(view, text) {
   const moment = new Date(text);
   if (!text || Number.isNaN(moment.getTime())) return "";
@@ -37,10 +25,6 @@ function drawLayerDetail(view, tower) {
     make("h5", {}, say("files")),
     drawFiles(view, tower.chain),
   ];
-}
-
-function drawSame(view, command) {
-  return [make("h5", {}, view.say("same_command")), commandLine(view.say, command)];
 }
 
 /** The files that a layer adds, changes and deletes; asked for when they are first wanted. */

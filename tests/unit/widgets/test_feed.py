@@ -10,8 +10,10 @@ import pytest
 from docker.errors import NotFound
 
 from lab.widgets import feed as feeds
+from lab.widgets import layers
 from lab.widgets.feed import Feed, Refresher, changes_picture
 from lab.widgets.followers import MAX_FOLLOWED, Followers
+from lab.widgets.layers import LayersWatch
 from lab.widgets.source import Source
 
 from ...conftest import until
@@ -88,8 +90,8 @@ class Recorder:
         self.written: dict[str, Any] = {}
         self.gone: list[str] = []
 
-    def engine_answers(self, name: str, has_extension: bool) -> None:
-        pass
+    def engine_answers(self, engine: Any) -> LayersWatch:
+        raise AssertionError("no engine answers here")
 
     def engine_gone(self, message: str) -> None:
         self.gone.append(message)
@@ -106,6 +108,10 @@ class Recorder:
         pass
 
 
+def watch(engine: Engine, sink: Recorder, *names: str) -> LayersWatch:
+    return LayersWatch(cast(Source, engine), names, sink)
+
+
 @pytest.fixture
 def engine() -> Engine:
     return Engine("a")
@@ -118,7 +124,7 @@ def sink() -> Recorder:
 
 @pytest.fixture
 def refresher(engine: Engine, sink: Recorder) -> Iterator[Refresher]:
-    made = Refresher(cast(Source, engine), ("web", "other"), sink)
+    made = Refresher(watch(engine, sink, "web", "other"))
     yield made
     made.stop()
 
@@ -163,17 +169,17 @@ def test_trouble_of_one_look(
     """Does the refresher look again after an answer that nobody can draw?"""
     until(lambda: sink.pictures)
     engine.running = ["a", "b"]
-    drawn = feeds.picture.containers
+    drawn = layers.picture.containers
     asked = threading.Event()
 
     def broken(*words: Any) -> Any:
         asked.set()
         raise KeyError("Names")
 
-    monkeypatch.setattr(feeds.picture, "containers", broken)
+    monkeypatch.setattr(layers.picture, "containers", broken)
     refresher.wake()
     assert asked.wait(10)
-    monkeypatch.setattr(feeds.picture, "containers", drawn)
+    monkeypatch.setattr(layers.picture, "containers", drawn)
     refresher.wake()
     until(lambda: sink.pictures[-1]["containers"] == ["a", "b"])
 
@@ -181,7 +187,7 @@ def test_trouble_of_one_look(
 def test_stop_ends_all_threads(engine: Engine, sink: Recorder) -> None:
     """Are the refresher's and the followers' threads gone soon after `stop`?"""
     before = set(threading.enumerate())
-    made = Refresher(cast(Source, engine), (), sink)
+    made = Refresher(watch(engine, sink))
     until(lambda: "a" in engine.followed)
     made.stop()
     until(lambda: set(threading.enumerate()) <= before)
@@ -213,11 +219,11 @@ def test_engine_that_cannot_be_reached(sink: Recorder, monkeypatch: pytest.Monke
     def refuse() -> Any:
         raise OSError("no engine here")
 
-    started = Feed((), refuse, sink)
+    started = Feed(refuse, sink)
     started.start()
     until(lambda: len(sink.gone) >= 2)
     assert sink.gone[0] == "no engine here"
-    assert started.files("sha256:x", 10) is None
+    assert started.watch is None
     started.stop()
     until(lambda: not started._listener.is_alive())
 
