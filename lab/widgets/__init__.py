@@ -1,6 +1,7 @@
 """Pictures of what the engine does, and a few helpers, for notebooks; each is usable alone.
 
 Layers              images as stacks of layers, and what containers write
+Namespaces          who is in which namespace, and processes from inside and outside
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
 type_in_terminal    a command in a real terminal, with what is typed into it
@@ -9,7 +10,8 @@ type_in_terminal    a command in a real terminal, with what is typed into it
 from __future__ import annotations
 
 from lab.widgets.layers import Layers
+from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import open_port, read_port
 from lab.widgets.terminal import type_in_terminal
 
-__all__ = ["Layers", "open_port", "read_port", "type_in_terminal"]
+__all__ = ["Layers", "Namespaces", "open_port", "read_port", "type_in_terminal"]

@@ -36,6 +36,9 @@ class Watch:
     `look` is called from the refresher's thread, the others from the listener's.
     """
 
+    pause: float | None = None
+    """Seconds after which it looks even if nothing was heard; None: it does not."""
+
     def concerns(self, event: Json) -> bool:
         """Say whether an event makes another look necessary."""
         return changes_picture(event)
@@ -70,6 +73,7 @@ class Feed:
         self._lock = threading.Lock()
         self._events: Stream | None = None
         self._listener = threading.Thread(target=self._listen, name="lab-events", daemon=True)
+        self._refresher: Refresher | None = None
         self.watch: Watch | None = None
         """The watch of the engine that answers now; None if none does."""
 
@@ -84,6 +88,12 @@ class Feed:
             events = self._events
         if events is not None:
             events.close()
+
+    def wake(self) -> None:
+        """Look again soon: somebody wants to see something else."""
+        refresher = self._refresher
+        if refresher is not None:
+            refresher.wake()
 
     def _listen(self) -> None:
         pause = _FIRST_PAUSE
@@ -115,7 +125,7 @@ class Feed:
                 if self._stopping.is_set():
                     return
             watch = self.watch = self._sink.engine_answers(engine)
-            refresher = Refresher(watch)
+            refresher = self._refresher = Refresher(watch)
             try:
                 for event in events:
                     if self._stopping.is_set():
@@ -125,7 +135,7 @@ class Feed:
                     if watch.concerns(event):
                         refresher.wake()
             finally:
-                self.watch = None
+                self.watch = self._refresher = None
                 refresher.stop()
 
 
@@ -151,7 +161,7 @@ class Refresher:
 
     def _run(self) -> None:
         while True:
-            self._woken.wait()
+            self._woken.wait(self._watch.pause)
             if self._stopped.is_set():
                 return
             self._woken.clear()

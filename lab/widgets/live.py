@@ -82,6 +82,11 @@ class LiveWidget(anywidget.AnyWidget):
         except GONE:
             return None
 
+    def look_again(self) -> None:
+        """Let the watch look soon, as after an event that concerns it."""
+        if self._feed:
+            self._feed.wake()
+
     # --- lab.widgets.feed.Sink, called from the feed's threads
 
     def engine_answers(self, engine: Engine) -> Watch:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.widgets.history import Step
+from lab.widgets.naming import name_of
 
 Json = dict[str, Any]
 
@@ -67,7 +68,7 @@ def containers(listed: Sequence[Mapping[str, Any]], images: Sequence[str]) -> li
     return [
         {
             "id": each["Id"],
-            "name": _name(each),
+            "name": name_of(each),
             "image": each["ImageID"],
             "status": each["State"],
             "running": each["State"] in ("running", "paused", "restarting"),
@@ -132,9 +133,3 @@ def _count_owners(tower: Json) -> list[str]:
         owners += _count_owners(above)
     tower["owners"] = owners
     return owners
-
-
-def _name(container: Mapping[str, Any]) -> str:
-    names = container.get("Names") or [f"/{container['Id'][:12]}"]
-    # a container's links to others have names with more than one slash
-    return str(min(names, key=lambda name: name.count("/"))).lstrip("/")

@@ -148,7 +148,7 @@ class LiveView {
   onKey(event) {
     const steps = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
     if (event.key === "Escape" && this.chosen !== null) this.leaveChosen();
-    else if (event.key in steps && this.stage.contains(event.target)) this.moveFocus(steps[event.key]);
+    else if (event.key in steps && this.stage.contains(event.target)) this.moveFocus(steps[event.key], event.key);
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -9,9 +9,17 @@ import pytest
 
 from lab.widgets import assets, texts
 from lab.widgets.layers import Layers
+from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import PortLink
+from lab.widgets.texts_namespaces import NAMESPACES
 
-TABLES = {"common": texts.COMMON, "layers": texts.LAYERS, "ports": texts.PORTS}
+TABLES = {
+    "common": texts.COMMON,
+    "layers": texts.LAYERS,
+    "ports": texts.PORTS,
+    "namespaces": NAMESPACES,
+}
+WIDGETS = [Layers, PortLink, Namespaces]
 STATIC = Path(assets.__file__).parent / "static"
 
 
@@ -28,7 +36,7 @@ def places(text: str) -> list[str]:
     return sorted(re.findall(r"\{(\w+)\}", text))
 
 
-@pytest.mark.parametrize("widget", [Layers, PortLink])
+@pytest.mark.parametrize("widget", WIDGETS)
 def test_every_text_that_is_asked_for_exists(widget: type) -> None:
     """Does the table have each key that the script names?"""
     known = widget.class_traits()["words"].default()["en"]  # type: ignore[attr-defined]
@@ -37,9 +45,10 @@ def test_every_text_that_is_asked_for_exists(widget: type) -> None:
     assert asked <= set(known)
 
 
-def test_script_is_one_module() -> None:
+@pytest.mark.parametrize("widget", WIDGETS)
+def test_script_is_one_module(widget: type) -> None:
     """Is there one default export, no import, and no name declared twice?"""
-    script = str(Layers._esm)
+    script = str(widget._esm)  # type: ignore[attr-defined]
     assert script.count("export default") == 1
     assert not re.search(r"^import\b", script, re.MULTILINE)
     names = re.findall(r"^(?:function|class|const|let) (\w+)", script, re.MULTILINE)
