@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "microvm": {"config", "errors", "catalog", "sandbox", "oci", "image", "kernel"},
     "client": {"config", "errors"},
     "jupyter": {"__init__", "client", "config", "errors"},
-    "course": {"__init__", "client", "config", "errors"},
+    "course": {"__init__", "client", "config", "errors", "sandbox"},
     "widgets": {"__init__", "client", "config", "errors", "course", "jupyter"},
     "setup": {"config", "errors", "catalog", "microvm", "sandbox", "jupyter"},
     "cli": {"__init__", "config", "errors", "setup", "sandbox", "jupyter", "registry"},

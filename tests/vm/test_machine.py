@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.config import Config
+from lab.course.measurements import measure
 from lab.errors import Unavailable
 from lab.sandbox.vm.machine import MicroVm
 
@@ -69,3 +71,24 @@ def test_started_by_a_thread_that_ends(vm_home: Path) -> None:
         vm = pool.submit(MicroVm.boot, config=config).result(60)
     with vm:
         assert vm.run(["echo", "alive"]).output == "alive\n"
+
+
+def test_a_disk_of_its_own(vm_home: Path, vm: MicroVm) -> None:
+    """Does a machine with a disk of its own take that room, and does the other only share?"""
+    assert vm.disk_used() == 0
+    config = Config.from_environ({"LAB_HOME": str(vm_home)})
+    with MicroVm.boot(config=config, own_disk=True) as own:
+        assert own.disk_used() > 10 << 20
+        assert own.disk_shared() < vm.disk_shared()
+        assert own.run(["echo", "works"]).output == "works\n"
+
+
+@pytest.mark.timeout(300)
+def test_measured(vm_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are two machines measured: a kernel of their own, twice the memory, a disk for each?"""
+    monkeypatch.setenv("LAB_HOME", str(vm_home))
+    one, two = measure("vm", counts=(1, 2))
+    assert one["kernel"] != platform.release()
+    assert two["memory"] > one["memory"] * 1.5
+    assert two["disk"] - one["disk"] > 10 << 20
+    assert two["start"] > one["start"] > 0 and one["work"] > 0

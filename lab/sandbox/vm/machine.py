@@ -59,29 +59,23 @@ class MicroVm:
         self._last_words = ""
 
     @classmethod
-    def boot(cls, memory: int = MEMORY, config: Config | None = None) -> MicroVm:
+    def boot(
+        cls, memory: int = MEMORY, config: Config | None = None, own_disk: bool = False
+    ) -> MicroVm:
         """Start a machine with `memory` MiB, and return it when its first program runs.
 
-        Raises Unavailable if there is nothing to start it with, or it does not start.
+        All machines read one disk with their system, unless `own_disk` asks for a copy, which
+        goes with the machine.  Raises Unavailable if there is nothing to start it with, or it
+        does not start.
         """
         config = config or Config.from_environ()
         parts = Parts.of(config)
         parts.require()
         prepare_program(parts)
         folder = Path(tempfile.mkdtemp(prefix="lab-vm-"))
-        machine = Machine(
-            emulator=parts.emulator(config.search_path),
-            parts=parts,
-            disks=(Disk("system", parts.system), Disk("program", parts.program)),
-            console=folder / "console",
-            accelerator=_accelerator(parts),
-            memory=memory,
-            shared=None,
-            network=False,
-            words="lab.engine=no",
-        )
         try:
             started = time.monotonic()
+            machine = _machine(config, parts, folder, memory, own_disk)
             live = Live(Loop(), machine, lambda message: None)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -108,6 +102,18 @@ class MicroVm:
     @property
     def is_running(self) -> bool:
         return self._live.running.process.poll() is None
+
+    def disk_used(self) -> int:
+        """Return how many bytes on the host's disk are this machine's alone."""
+        sizes = (path.stat().st_blocks * 512 for path in self._folder.glob("*.erofs"))
+        return sum(sizes)
+
+    def disk_shared(self) -> int:
+        """Return the bytes of the files that all machines read: kernel, start, program, system."""
+        parts = self._live.machine.parts
+        disks = {disk.path for disk in self._live.machine.disks}
+        paths = {parts.kernel, parts.initramfs, *disks}
+        return sum(path.stat().st_size for path in paths if path.parent != self._folder)
 
     def memory_used(self) -> int:
         """Return how many bytes of the host's memory the machine takes now; 0 if it has ended."""
@@ -161,6 +167,23 @@ class MicroVm:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _machine(config: Config, parts: Parts, folder: Path, memory: int, own_disk: bool) -> Machine:
+    system = parts.system
+    if own_disk:
+        system = Path(shutil.copyfile(system, folder / system.name))
+    return Machine(
+        emulator=parts.emulator(config.search_path),
+        parts=parts,
+        disks=(Disk("system", system), Disk("program", parts.program)),
+        console=folder / "console",
+        accelerator=_accelerator(parts),
+        memory=memory,
+        shared=None,
+        network=False,
+        words="lab.engine=no",
+    )
 
 
 def _accelerator(parts: Parts) -> str:

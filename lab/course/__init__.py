@@ -1,0 +1,1 @@
+"""The course: what a learner has done and can measure; no drawing."""
