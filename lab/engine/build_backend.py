@@ -177,7 +177,7 @@ class BuildBackend:
             with parts.layers.lease():
                 written = write_layer(upper, parts.ids, parts.blobs)
                 with parts.layers.hold([chain_upon(below, written.diff_id)]):
-                    parts.layers.freeze(key, written.diff_id, below)
+                    parts.layers.freeze(key, written.diff_id, below, written.size)
                     return self._add(parent, change, (written.descriptor, written.diff_id))
 
     def commit(self, container: str, change: Change) -> str:
@@ -187,11 +187,12 @@ class BuildBackend:
         upper = parts.snapshots.upper(container)
         if _is_empty(upper):
             return self._add(parent, change)
-        with parts.layers.lease():
-            written = write_layer(upper, parts.ids, parts.blobs)
+        # a copy: the container's own snapshot lies upon another one than the image's layers
+        with parts.layers.lease(), parts.layers.building(below) as key:
+            copy = parts.snapshots.upper(key)
+            written = write_layer(upper, parts.ids, parts.blobs, copy=copy)
             with parts.layers.hold([chain_upon(below, written.diff_id)]):
-                # the container's own snapshot lies upon another one than the image's layers
-                parts.layers.unpack(written.descriptor, written.diff_id, below)
+                parts.layers.freeze(key, written.diff_id, below, written.size)
                 return self._add(parent, change, (written.descriptor, written.diff_id))
 
     def tag(self, image: str, reference: Reference) -> None:

@@ -27,7 +27,6 @@ from lab.oci.fields import Json
 from lab.oci.image_config import ContainerConfig, History, ImageConfig, chain_id
 from lab.oci.reference import Reference
 from lab.snapshot.base import Snapshotter
-from lab.snapshot.copies import copy_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +107,17 @@ class Commits:
         base = self._store.resolve(container.image_id) if container.image_id else None
         below = chain_id(base.config.diff_ids) if base and base.config.diff_ids else None
         with self._layers.lease(), self._layers.building(below) as key:
-            # a copy first: the layer, as files and as archive, is then the same whatever goes on
-            upper = self._snapshots.upper(key)
             try:
-                copy_tree(self._snapshots.upper(container.id), upper)
+                upper = self._snapshots.upper(container.id)
+                if not any(upper.iterdir()):
+                    return self._add(base, settings, request, container, None)
+                copy = self._snapshots.upper(key)
+                written = write_layer(upper, self._ids, self._blobs, copy=copy)
             except (NotFound, FileNotFoundError):
                 # removed meanwhile
                 raise NotFound(f"No such container: {container.id}") from None
-            if not any(upper.iterdir()):
-                return self._add(base, settings, request, container, None)
-            written = write_layer(upper, self._ids, self._blobs)
             with self._layers.hold([chain_upon(below, written.diff_id)]):
-                self._layers.freeze(key, written.diff_id, below)
+                self._layers.freeze(key, written.diff_id, below, written.size)
                 layer = (written.descriptor, written.diff_id)
                 return self._add(base, settings, request, container, layer)
 

@@ -151,15 +151,18 @@ class Layers:
                 self.snapshots.commit(str(chain), key)
         return chain
 
-    def freeze(self, key: str, diff_id: Digest, parent: Digest | None) -> Digest:
+    def freeze(
+        self, key: str, diff_id: Digest, parent: Digest | None, size: int | None = None
+    ) -> Digest:
         """Make the active snapshot `key` upon `parent` the layer `diff_id`; return its chain id.
 
-        Where that layer is there already, the snapshot is left as it was.
+        `size` is the bytes of its files, if known.  Where that layer is there already, the
+        snapshot is left as it was.
         """
         chain = chain_upon(parent, diff_id)
         with self._turns.of(str(chain)):
             if not self.has(chain):
-                self.snapshots.commit(str(chain), key)
+                self.snapshots.commit(str(chain), key, size)
         return chain
 
     @contextmanager

@@ -11,25 +11,27 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import SyscallError
 from lab.image import attributes
 from lab.image.blobs import BlobStore
 from lab.image.gzipped import gzipped
 from lab.image.streams import batched, run_ahead
 from lab.image.tar import KIND_OF_TYPE, OPAQUE_NAME, WHITEOUT_PREFIX, Kind, Member, clamp_time
 from lab.image.tar_writer import END, header, padding
+from lab.image.twin import Twin
 from lab.kernel import trees
 from lab.kernel.idmap import IdMap
-from lab.kernel.openat2 import open_beneath
+from lab.kernel.nearby import Nearby
 from lab.kernel.trees import Node
 from lab.oci.descriptor import OCI_LAYER_GZIP, Descriptor
 from lab.oci.digest import Digest, Hash
 
 _PIECE = 1 << 20
 _FILE = os.O_RDONLY | os.O_NONBLOCK
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def write_layer(
     ids: IdMap,
     blobs: BlobStore,
     progress: Callable[[int], None] | None = None,
+    copy: Path | None = None,
 ) -> WrittenLayer:
     """Store the changes in `upper`, an overlay's upper directory, as a gzip layer.
 
@@ -56,13 +59,20 @@ def write_layer(
     with the bytes of files read so far.  Deletions become `.wh.` members; overlay's own attributes
     are dropped; sockets, and files whose names begin with `.wh.`, cannot be in a layer and are
     left out.  A file that shrinks meanwhile is filled up with zeros.
+    `copy`, an empty directory, gets what the layer holds, in overlay's form: both are the same,
+    even if somebody changes `upper` meanwhile.
     Raises SyscallError where the disk is full; no blob is left then.
     """
-    packer = Packer(ids)
-    report = None if progress is None else lambda: progress(packer.size)
-    with trees.opened(upper) as root:
+    with ExitStack() as stack:
+        twin = None
+        if copy is not None:
+            twin = Twin(stack.enter_context(trees.opened(copy)), ids)
+            stack.callback(twin.close)
+        packer = Packer(ids, twin=twin)
+        report = None if progress is None else lambda: progress(packer.size)
+        root = stack.enter_context(trees.opened(upper))
         descriptor, diff_id = store_layer(packer.archive(root, trees.walk(root)), blobs, report)
-    return WrittenLayer(descriptor, diff_id, packer.size)
+        return WrittenLayer(descriptor, diff_id, packer.size)
 
 
 def store_layer(
@@ -94,11 +104,19 @@ class Packer:
 
     `size` is the bytes of content so far.  With `layer` False, marks of overlay are no members
     (the tree is a whole file system, not changes).  With a `top`, the tree's root is a member of
-    that name, and all others lie in it; an empty one is `/`.
+    that name, and all others lie in it; an empty one is `/`.  A `twin` gets a copy of what becomes
+    a member.
     """
 
-    def __init__(self, ids: IdMap, layer: bool = True, top: bytes | None = None) -> None:
+    def __init__(
+        self,
+        ids: IdMap,
+        layer: bool = True,
+        top: bytes | None = None,
+        twin: Twin | None = None,
+    ) -> None:
         self.size = 0
+        self._twin = twin
         self._top = top
         self._ids = ids
         self._layer = layer
@@ -106,12 +124,19 @@ class Packer:
 
     def archive(self, root: int, nodes: Iterator[Node]) -> Iterator[bytes]:
         """Yield the whole archive of one tree."""
-        for node in nodes:
-            yield from self.member(root, node)
+        with Nearby(root) as near:
+            for node in nodes:
+                yield from self._member(near, node)
+        if self._twin is not None:
+            self._twin.finish(os.fstat(root))
         yield END
 
     def member(self, root: int, node: Node) -> Iterator[bytes]:
         """Yield the bytes of one node, which lies in the tree `root`; nothing if it is gone."""
+        with Nearby(root) as near:
+            yield from self._member(near, node)
+
+    def _member(self, near: Nearby, node: Node) -> Iterator[bytes]:
         parent, slash, name = node.path.rpartition(b"/")
         kind = KIND_OF_TYPE.get(stat.S_IFMT(node.stat.st_mode))
         if kind is None or (self._layer and name.startswith(WHITEOUT_PREFIX)):
@@ -119,31 +144,38 @@ class Packer:
         if trees.is_whiteout(node.stat):
             if self._layer:
                 yield header(Member(parent + slash + WHITEOUT_PREFIX + name, Kind.FILE, mode=0))
+                if self._twin is not None:
+                    self._twin.whiteout(node.path)
             return
         if kind is Kind.DIRECTORY:
-            yield from self._directory(root, node)
+            yield from self._directory(near, node)
         elif first := self._first_names.get(_inode(node)):
             yield header(self._described(node, Kind.HARDLINK)._replace(link=self._named(first)))
+            if self._twin is not None:
+                self._twin.hard_link(first, node.path)
         elif kind is Kind.FILE:
-            yield from self._file(root, node)
+            yield from self._file(near, node)
         else:
-            yield from self._special(root, node, kind)
+            yield from self._special(near, node, kind)
 
-    def _directory(self, root: int, node: Node) -> Iterator[bytes]:
-        fd = _open(root, node.path, os.O_RDONLY | os.O_DIRECTORY)
+    def _directory(self, near: Nearby, node: Node) -> Iterator[bytes]:
+        fd = _open(near, node.path, os.O_RDONLY | os.O_DIRECTORY)
         if fd is None:
             return
         try:
             found = attributes.read(fd)
+            is_opaque = self._layer and trees.hides(fd)
         finally:
             os.close(fd)
-        member = self._described(node, Kind.DIRECTORY)
-        yield header(member._replace(name=member.name + b"/", xattrs=found))
-        if self._layer and trees.is_opaque(root, node.path):
+        member = self._described(node, Kind.DIRECTORY)._replace(xattrs=found)
+        yield header(member._replace(name=member.name + b"/"))
+        if is_opaque:
             yield header(Member(node.path + b"/" + OPAQUE_NAME, Kind.FILE, mode=0))
+        if self._twin is not None:
+            self._twin.directory(member, node.path, is_opaque)
 
-    def _file(self, root: int, node: Node) -> Iterator[bytes]:
-        fd = _open(root, node.path, _FILE)
+    def _file(self, near: Nearby, node: Node) -> Iterator[bytes]:
+        fd = _open(near, node.path, _FILE)
         if fd is None:
             return
         try:
@@ -152,8 +184,13 @@ class Packer:
                 return
             self._remember(node)
             member = self._described(Node(node.path, status), Kind.FILE)
-            yield header(member._replace(size=status.st_size, xattrs=attributes.read(fd)))
-            yield from self._content(fd, status.st_size)
+            member = member._replace(size=status.st_size, xattrs=attributes.read(fd))
+            yield header(member)
+            content = self._content(fd, status.st_size)
+            if self._twin is not None:
+                content = self._twin.file(member, node.path, content)
+            yield from content
+            yield padding(status.st_size)
         finally:
             os.close(fd)
 
@@ -164,12 +201,11 @@ class Packer:
             left -= len(piece)
             self.size += len(piece)
             yield piece
-        yield padding(size)
 
-    def _special(self, root: int, node: Node, kind: Kind) -> Iterator[bytes]:
+    def _special(self, near: Nearby, node: Node, kind: Kind) -> Iterator[bytes]:
         member = self._described(node, kind)
         if kind is Kind.SYMLINK:
-            link = _read_link(root, node.path)
+            link = _read_link(near, node.path)
             if link is None:
                 return
             self.size += len(link)
@@ -179,6 +215,8 @@ class Packer:
             member = member._replace(device=(os.major(device), os.minor(device)))
         self._remember(node)
         yield header(member)
+        if self._twin is not None:
+            self._twin.special(member, node.path)
 
     def _described(self, node: Node, kind: Kind) -> Member:
         status = node.stat
@@ -207,27 +245,22 @@ def _inode(node: Node) -> tuple[int, int]:
     return (node.stat.st_dev, node.stat.st_ino)
 
 
-def _open(root: int, path: bytes, flags: int) -> int | None:
+def _open(near: Nearby, path: bytes, flags: int) -> int | None:
     """Open what the walk has seen; None if it is gone, or something else by now."""
     try:
-        return open_beneath(root, path, flags | os.O_NOFOLLOW)
-    except SyscallError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
-            return None
-        raise
-
-
-def _read_link(root: int, path: bytes) -> bytes | None:
-    """Return the target of the link at `path`; None if it is gone."""
-    parent, _, name = path.rpartition(b"/")
-    fd = _open(root, parent, os.O_RDONLY | os.O_DIRECTORY)
-    if fd is None:
-        return None
-    try:
-        return os.readlink(name, dir_fd=fd)
+        return near.open(path, flags)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.EINVAL):
+        if error.errno in _GONE:
             return None
         raise
-    finally:
-        os.close(fd)
+
+
+def _read_link(near: Nearby, path: bytes) -> bytes | None:
+    """Return the target of the link at `path`; None if it is gone."""
+    try:
+        parent, name = near.split(path)
+        return os.readlink(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno in (*_GONE, errno.EINVAL):
+            return None
+        raise

@@ -18,6 +18,8 @@ _MAX_NAME = 100
 _MAX_ID = 0o7777777
 _MAX_SIZE = 0o77777777777
 _NO_SUM = b" " * 8
+_SUM = 148
+"""Where in a block the sum of its bytes is."""
 _EXTENSION = Member(b"PaxHeaders.0/member", Kind.FILE)
 
 
@@ -68,7 +70,7 @@ def _record(key: bytes, value: bytes) -> bytes:
 def _block(member: Member, flag: bytes) -> bytes:
     major, minor = member.device
     has_device = member.kind in (Kind.CHARACTER, Kind.BLOCK)
-    fields = [
+    block = _LAYOUT.pack(
         member.name[:_MAX_NAME],
         b"%07o" % member.mode,
         b"%07o" % min(member.uid, _MAX_ID),
@@ -85,6 +87,5 @@ def _block(member: Member, flag: bytes) -> bytes:
         b"%07o" % major if has_device else b"",
         b"%07o" % minor if has_device else b"",
         b"",
-    ]
-    fields[6] = b"%06o\0 " % sum(_LAYOUT.pack(*fields))
-    return _LAYOUT.pack(*fields)
+    )
+    return block[:_SUM] + b"%06o\0 " % sum(block) + block[_SUM + len(_NO_SUM) :]

@@ -149,10 +149,16 @@ def is_opaque(root: int, path: bytes) -> bool:
             return False
         raise
     try:
-        return os.getxattr(fd, OPAQUE) == b"y"
+        return hides(fd)
+    finally:
+        os.close(fd)
+
+
+def hides(directory: int) -> bool:
+    """Whether an open directory hides what lower layers have in it."""
+    try:
+        return os.getxattr(directory, OPAQUE) == b"y"
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.ENOTSUP):
             return False
         raise
-    finally:
-        os.close(fd)

@@ -104,10 +104,11 @@ class Snapshotter(Protocol):
         """
         ...
 
-    def commit(self, name: str, key: str) -> None:
+    def commit(self, name: str, key: str, size: int | None = None) -> None:
         """Freeze the active snapshot `key`, which must not be mounted, under a new name.
 
-        The key is free afterwards.  Raises Conflict if it is not active, or `name` is taken.
+        The key is free afterwards.  `size` is what `usage` says of it, where the caller knows that.
+        Raises Conflict if it is not active, or `name` is taken.
         """
         ...
 

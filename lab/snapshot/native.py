@@ -49,11 +49,11 @@ class NativeSnapshotter:
             self._complete(snapshot)
         return [self._mount(snapshot)]
 
-    def commit(self, name: str, key: str) -> None:
+    def commit(self, name: str, key: str, size: int | None = None) -> None:
         snapshot = self._shelf.require(key, Kind.ACTIVE)
         changes = self.upper(key)
         self._complete(snapshot)
-        self._shelf.commit(name, key, size_of(changes))
+        self._shelf.commit(name, key, size_of(changes) if size is None else size)
 
     def adopt(self, name: str, parent: str | None, folder: Path, size: int) -> None:
         self._shelf.adopt(name, parent, folder, size)

@@ -64,9 +64,11 @@ class OverlaySnapshotter:
         )
         return [Mount("", "overlay", "overlay", options)]
 
-    def commit(self, name: str, key: str) -> None:
+    def commit(self, name: str, key: str, size: int | None = None) -> None:
         snapshot = self._shelf.require(key, Kind.ACTIVE)
-        self._shelf.commit(name, key, size_of(self._fs(snapshot)))
+        if size is None:
+            size = size_of(self._fs(snapshot))
+        self._shelf.commit(name, key, size)
 
     def adopt(self, name: str, parent: str | None, folder: Path, size: int) -> None:
         self._shelf.adopt(name, parent, folder, size)

@@ -86,6 +86,15 @@ def test_a_container_without_changes(client: docker.DockerClient) -> None:
     client.images.remove("committed:same")
 
 
+def test_a_directory_that_replaced_one(client: docker.DockerClient, changed: Container) -> None:
+    """Does a directory that was removed and made anew show nothing of the image's in the new one?"""
+    script = "rm -r /var && mkdir /var && echo x >/var/own && ln /var/own /var/again"
+    assert changed.exec_run(["sh", "-c", script]).exit_code == 0
+    changed.commit("committed", "opaque")
+    look = ["sh", "-c", "ls -A /var; stat -c %h /var/own"]
+    assert client.containers.run("committed:opaque", look, remove=True) == b"again\nown\n2\n"
+
+
 def test_what_is_refused(client: docker.DockerClient, changed: Container) -> None:
     """Are changes and names that make no sense refused, and no image left?"""
     before = {image.id for image in client.images.list(all=True)}
