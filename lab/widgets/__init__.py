@@ -1,5 +1,6 @@
 """Pictures of what the engine does, and a few helpers, for notebooks; each is usable alone.
 
+Cgroups             what containers use of memory, CPU and processes, against their limits
 Layers              images as stacks of layers, and what containers write
 Namespaces          who is in which namespace, and processes from inside and outside
 open_port           a link that opens a published port in the browser
@@ -9,9 +10,10 @@ type_in_terminal    a command in a real terminal, with what is typed into it
 
 from __future__ import annotations
 
+from lab.widgets.cgroups import Cgroups
 from lab.widgets.layers import Layers
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import open_port, read_port
 from lab.widgets.terminal import type_in_terminal
 
-__all__ = ["Layers", "Namespaces", "open_port", "read_port", "type_in_terminal"]
+__all__ = ["Cgroups", "Layers", "Namespaces", "open_port", "read_port", "type_in_terminal"]

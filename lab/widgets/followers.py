@@ -27,7 +27,7 @@ class Followers:
     def __init__(self, source: Source, show: Show) -> None:
         self._source = source
         self._show = show
-        self._running: dict[str, _Follower] = {}
+        self._running: dict[str, Follower] = {}
         self._seen: dict[str, str] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -41,7 +41,7 @@ class Followers:
             for gone in self._running.keys() - set(running):
                 self._running.pop(gone).stop()
             for new in [each for each in running if each not in self._running]:
-                self._running[new] = _Follower(self._source, new, self._show)
+                self._running[new] = self._follow(new)
         self._look_at([each for each in containers if each["id"] not in running])
 
     def stop(self) -> None:
@@ -51,6 +51,12 @@ class Followers:
             for follower in self._running.values():
                 follower.stop()
             self._running.clear()
+
+    def _follow(self, container: str) -> Follower:
+        return Follower(
+            lambda: self._source.follow(container),
+            lambda state: self._show(container, picture.written(state)),
+        )
 
     def _look_at(self, containers: Sequence[Json]) -> None:
         """Look at those whose state has changed; a container that does not run writes nothing."""
@@ -63,17 +69,22 @@ class Followers:
                     pass  # removed meanwhile; its event is on the way
 
 
-class _Follower:
-    """Follows one container in a thread of its own."""
+class Follower:
+    """Follows one stream in a thread of its own: `show` is called with each state."""
 
-    def __init__(self, source: Source, container: str, show: Show) -> None:
-        self._source = source
-        self._container = container
+    def __init__(self, begin: Callable[[], Following], show: Callable[[Json], None]) -> None:
+        self._begin = begin
         self._show = show
         self._lock = threading.Lock()
         self._following: Following | None = None
         self._stopped = False
-        threading.Thread(target=self._run, name="lab-follow", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="lab-follow", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream came to its end, or never began."""
+        return not self._thread.is_alive()
 
     def stop(self) -> None:
         with self._lock:
@@ -84,14 +95,14 @@ class _Follower:
 
     def _run(self) -> None:
         try:
-            with self._source.follow(self._container) as following:
+            with self._begin() as following:
                 with self._lock:
                     self._following = following
                 for state in following if not self._stopped else ():
                     if self._stopped:
                         break
-                    self._show(self._container, picture.written(state))
+                    self._show(state)
         except (DockerException, RequestException, OSError, ValueError):
-            pass  # the container or the engine is gone: others tell that
+            pass  # what was followed, or the engine, is gone: others tell that
         except Exception as error:
-            _log.warning("what a container writes could not be shown: %r", error)
+            _log.warning("what is followed could not be shown: %r", error)

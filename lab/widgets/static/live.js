@@ -43,7 +43,7 @@ class LiveView {
     this.legend = make("div", { class: "lab-legend" });
     this.body = make("div", { class: "lab-body" }, this.stage, this.detail);
     this.body.addEventListener("keydown", (event) => this.onKey(event));
-    root.replaceChildren(make(
+    this.frame = make(
       "div",
       { class: `lab-root lab-frame lab-${kind}` },
       make("div", { class: "lab-head" }, this.title, this.tools, this.live),
@@ -51,7 +51,8 @@ class LiveView {
       this.notice,
       this.body,
       make("div", { class: "lab-foot" }, this.legend, this.heard),
-    ));
+    );
+    root.replaceChildren(this.frame);
   }
 
   draw() {
@@ -63,6 +64,7 @@ class LiveView {
   drawHead() {
     const { say } = this;
     const engine = this.model.get("engine");
+    this.frame.lang = this.language;
     this.title.textContent = say("title");
     this.live.textContent = `${engine.state === "live" ? "●" : "○"} ${say(engine.state)}`;
     this.live.dataset.state = engine.state;

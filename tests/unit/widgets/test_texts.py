@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from lab.widgets import assets, texts
+from lab.widgets.cgroups import Cgroups
 from lab.widgets.layers import Layers
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import PortLink
+from lab.widgets.texts_cgroups import CGROUPS
 from lab.widgets.texts_namespaces import NAMESPACES
 
 TABLES = {
@@ -18,8 +20,9 @@ TABLES = {
     "layers": texts.LAYERS,
     "ports": texts.PORTS,
     "namespaces": NAMESPACES,
+    "cgroups": CGROUPS,
 }
-WIDGETS = [Layers, PortLink, Namespaces]
+WIDGETS = [Layers, PortLink, Namespaces, Cgroups]
 STATIC = Path(assets.__file__).parent / "static"
 
 
