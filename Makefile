@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test test-all lint bench conformance lock clean
+.PHONY: help lab setup test test-all lint bench conformance conformance-hub lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,6 +38,9 @@ conformance: $(VENV)/.installed-dev ## run docker-py's own tests against the eng
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[conformance]'
 	@$(BIN)/python -m tests.conformance --save $(TESTS)
 	@$(BIN)/python -m tests.conformance.report
+
+conformance-hub: $(VENV)/.installed-dev ## run the OCI distribution tests against the Hub: SUITE=their program (not part of test)
+	@$(BIN)/python -m tests.conformance.distribution $(SUITE)
 
 lock: ## choose the container image's Python packages anew
 	@bash binder/lock

@@ -102,7 +102,7 @@ class Engine:
         self._build_builder(root / "scratch" / "builds")
 
     def _build_images(self, root: Path) -> None:
-        self.hub = Hub(root / "hub", self.config.catalog)
+        self.hub = Hub(root / "hub", self.config.catalog, self.config.sandbox == "vm")
         self.hub_socket = root / HUB_SOCKET
         ready = ReadyLayers(Path(self.config.layers) if self.config.layers else None)
         self.layers = Layers(

@@ -90,17 +90,27 @@ class Access:
         """Tell whether the caller could pull this, if need be with another token."""
         return Action.PULL in self._rights.of(caller.account, name)
 
-    def require(self, caller: Caller, name: Repository, action: Action, realm: str) -> None:
+    def require(
+        self,
+        caller: Caller,
+        name: Repository,
+        action: Action,
+        realm: str,
+        origin: Repository | None = None,
+    ) -> None:
         """Refuse unless the caller may do this.
 
         DENIED if nothing that the caller could show would help, UNAUTHORIZED if another token,
-        or a login, might.
+        or a login, might.  `origin` is the repository that a blob is to be mounted from: a token
+        for both is asked for if the caller can have one.
         """
-        if self.may(caller, name, action):
+        if self.may(caller, name, action) and not self._needs_more(caller, origin):
             return
         if caller.account and action not in self._rights.of(caller.account, name):
             raise Refused(Code.DENIED, detail={"name": name, "action": str(action)})
         scope = f"repository:{name}:{_ASKED[action]}"
+        if origin is not None:
+            scope += f" repository:{origin}:{_ASKED[Action.PULL]}"
         raise self._challenge(realm, scope, "insufficient_scope" if caller.token else "")
 
     def grant(self, caller: Caller, scopes: Iterable[str]) -> Mapping[str, object]:
@@ -123,6 +133,12 @@ class Access:
             "expires_in": LIFETIME,
             "issued_at": issued,
         }
+
+    def _needs_more(self, caller: Caller, origin: Repository | None) -> bool:
+        """Tell whether another token would let the caller read `origin`, which this does not."""
+        if origin is None or self.may(caller, origin, Action.PULL):
+            return False
+        return self.sees(caller, origin)
 
     def _check_password(self, encoded: str) -> str:
         try:

@@ -94,7 +94,7 @@ def _identify(hub: Hub, request: web.Request, name: Repository, needed: Action |
     realm = f"{request.scheme}://{request.host}/token"
     caller = hub.access.identify(request.headers.get("Authorization", ""), realm)
     if isinstance(needed, Action):
-        hub.access.require(caller, name, needed, realm)
+        hub.access.require(caller, name, needed, realm, blobs.mount_origin(request))
     elif needed is Open.TO_KNOWN:
         hub.access.require_known(caller, realm)
     return caller

@@ -91,12 +91,17 @@ def _upload(call: Call) -> Upload:
     return call.hub.uploads.get(call.name, call.request.match_info["upload"])
 
 
+def mount_origin(request: web.Request) -> names.Repository | None:
+    """Return the repository that a blob is to be mounted from, if that is what is asked."""
+    if not (request.query.get("mount") and request.query.get("from")):
+        return None
+    return names.repository(request.query["from"])
+
+
 async def _mount(call: Call, digest: Digest) -> bool:
     """Share a blob of the repository `from`; False if it is not there for this caller."""
-    if not call.query("from"):
-        return False
-    origin = names.repository(call.query("from"))
-    return await asyncio.to_thread(_mount_from, call, origin, digest)
+    origin = mount_origin(call.request)
+    return origin is not None and await asyncio.to_thread(_mount_from, call, origin, digest)
 
 
 def _mount_from(call: Call, origin: names.Repository, digest: Digest) -> bool:

@@ -65,13 +65,14 @@ class Hub:
 
     `root` is the Hub's folder, made if absent: `storage` tells what is in it, besides
     `hub.sqlite` (accounts, private repositories) and `token.key`.  `catalog` is an OCI image
-    layout with the official images, or None.
+    layout with the official images, or None.  `durable`: what it took in survives the end of the
+    machine, which a virtual one may meet at any time.
     """
 
-    def __init__(self, root: Path, catalog: Path | None) -> None:
-        self.database = _database(root)
+    def __init__(self, root: Path, catalog: Path | None, durable: bool = False) -> None:
+        self.database = _database(root, durable)
         self.accounts = Accounts(self.database)
-        self.storage = Storage(root)
+        self.storage = Storage(root, durable)
         self.catalog = Catalog(catalog)
         self.uploads = Uploads(root / "uploads")
         self.rights = Rights(self.database, lambda name: self.source(name).exists(name))
@@ -122,8 +123,8 @@ class Hub:
         self.database.close()
 
 
-def _database(root: Path) -> Database:
+def _database(root: Path, durable: bool = False) -> Database:
     # password hashes and the key are in there: for nobody but the owner to look at
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     root.chmod(0o700)
-    return Database(root / _DATABASE)
+    return Database(root / _DATABASE, durable=durable)

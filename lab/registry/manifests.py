@@ -16,8 +16,10 @@ from lab.oci.descriptor import OCI_INDEX, Descriptor
 from lab.oci.digest import Digest
 from lab.oci.fields import Json
 from lab.oci.manifest import MAX_SIZE, Index, Manifest, parse
+from lab.registry import names
 from lab.registry.calls import Call, page
 from lab.registry.errors import Code, Refused, json_response
+from lab.registry.names import Tag
 from lab.registry.source import StoredManifest
 
 _ELSEWHERE = (".foreign.", ".nondistributable.")
@@ -46,13 +48,16 @@ async def put_manifest(call: Call) -> web.StreamResponse:
     reference = call.reference
     content = await call.body(MAX_SIZE, Code.MANIFEST_TOO_LARGE)
     digest = reference if isinstance(reference, Digest) else Digest.of(content)
-    subject = await asyncio.to_thread(_store, call, digest, content)
+    tags = _tags_of(call, reference)
+    subject = await asyncio.to_thread(_store, call, digest, tags, content)
     headers = {
         "Location": f"/v2/{call.name}/manifests/{digest}",
         "Docker-Content-Digest": str(digest),
     }
     if subject is not None:
         headers["OCI-Subject"] = str(subject)
+    if isinstance(reference, Digest) and tags:
+        headers["OCI-Tag"] = ", ".join(tags)
     return web.Response(status=201, headers=headers)
 
 
@@ -86,18 +91,25 @@ async def list_referrers(call: Call) -> web.StreamResponse:
     return json_response(index, headers=headers, media_type=OCI_INDEX)
 
 
-def _store(call: Call, digest: Digest, content: bytes) -> Digest | None:
+def _tags_of(call: Call, reference: Tag | Digest) -> tuple[Tag, ...]:
+    """Return the tags that a push is to set: the one in the URL, or those in the query."""
+    if not isinstance(reference, Digest):
+        return (reference,)
+    asked = dict.fromkeys(call.request.query.getall("tag", []))
+    return tuple(names.tag(text) for text in asked)
+
+
+def _store(call: Call, digest: Digest, tags: tuple[Tag, ...], content: bytes) -> Digest | None:
     """Check and store a manifest; return its subject, if it has one."""
     try:
         digest.check(content)
     except InvalidParameter:
         raise Refused(Code.DIGEST_INVALID, detail={"digest": str(digest)}) from None
     media_type, subject = _check(call, content)
-    reference = call.reference
-    tag = None if isinstance(reference, Digest) else reference
     stored = StoredManifest(digest, media_type, content)
-    call.hub.storage.put_manifest(call.name, tag, stored, subject)
-    call.hub.announce(call.name, tag or "", str(digest), call.caller.account)
+    call.hub.storage.put_manifest(call.name, tags, stored, subject)
+    for tag in tags or ("",):
+        call.hub.announce(call.name, tag, str(digest), call.caller.account)
     return subject
 
 

@@ -48,6 +48,11 @@ def tag_or_digest(text: str) -> Tag | Digest:
     """Return what the last part of a manifest's URL means; Refused if it is neither."""
     if ":" in text:
         return digest(text)
+    return tag(text)
+
+
+def tag(text: str) -> Tag:
+    """Return the tag that `text` spells; Refused (TAG_INVALID) if it is none."""
     try:
         return Tag(check_tag(text))
     except InvalidParameter as error:

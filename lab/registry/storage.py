@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lab.errors import NotFound
@@ -36,7 +36,9 @@ _BLOBS, _MANIFESTS, _REFERRERS, _TAGS = "_blobs", "_manifests", "_referrers", "_
 class Storage:
     """The Source that can be written to.  Methods block; several threads may call them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, durable: bool = False) -> None:
+        """`durable`: what was stored survives the end of the machine too (see lab.database)."""
+        self._durable = durable
         self._repositories = root / "repositories"
         self._repositories.mkdir(parents=True, exist_ok=True)
         self._blobs = BlobStore(root)
@@ -81,7 +83,7 @@ class Storage:
                 place = self._blobs.path(digest)
                 upload.replace(place)
                 _flush_folder(place.parent)
-            _mark(self._link(name, _BLOBS, digest))
+            self._mark(self._link(name, _BLOBS, digest))
 
     def mount_blob(self, name: Repository, digest: Digest, content: Path) -> None:
         """Give the repository a blob that another one, or the catalog, has in the file `content`.
@@ -90,7 +92,7 @@ class Storage:
         """
         with self._lock:
             self._blobs.adopt(content, digest)
-            _mark(self._link(name, _BLOBS, digest))
+            self._mark(self._link(name, _BLOBS, digest))
 
     def delete_blob(self, name: Repository, digest: Digest) -> None:
         """Take the blob out of the repository.  Refused: BLOB_UNKNOWN."""
@@ -102,18 +104,22 @@ class Storage:
             self._drop_unlinked(digest)
 
     def put_manifest(
-        self, name: Repository, tag: Tag | None, manifest: StoredManifest, subject: Digest | None
+        self,
+        name: Repository,
+        tags: Iterable[Tag],
+        manifest: StoredManifest,
+        subject: Digest | None,
     ) -> None:
-        """Store a checked manifest and let the tag, if given, point to it."""
+        """Store a checked manifest and let the tags, if any, point to it."""
         with self._lock:
             with self._blobs.ingest(manifest.digest, len(manifest.content)) as ingest:
                 ingest.write(manifest.content)
                 ingest.commit()
-            _write(self._link(name, _MANIFESTS, manifest.digest), manifest.media_type)
+            self._write(self._link(name, _MANIFESTS, manifest.digest), manifest.media_type)
             if subject is not None:
-                _mark(self._referrer(name, subject, manifest.digest))
-            if tag is not None:
-                _write(self._folder(name, _TAGS) / tag, str(manifest.digest))
+                self._mark(self._referrer(name, subject, manifest.digest))
+            for tag in tags:
+                self._write(self._folder(name, _TAGS) / tag, str(manifest.digest))
 
     def delete_manifest(self, name: Repository, reference: Tag | Digest) -> None:
         """Remove the tag alone; or the manifest with all its tags.  Refused: MANIFEST_UNKNOWN."""
@@ -166,6 +172,29 @@ class Storage:
         if not self._is_linked(digest):
             self._blobs.delete(digest)
 
+    def _mark(self, path: Path) -> None:
+        """Make an empty file, or leave the one that is there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        if self._durable:
+            _flush_folder(path.parent)
+
+    def _write(self, path: Path, text: str) -> None:
+        """Put a small file in place at once, so that it is there whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.parent / f".{secrets.token_hex(8)}"
+        try:
+            with beside.open("w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        if self._durable:
+            _flush_folder(path.parent)
+
     def _sweep(self) -> None:
         """Remove content that a crash left without a repository."""
         linked = {
@@ -188,27 +217,6 @@ def _files(folder: Path) -> list[Path]:
         return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     except FileNotFoundError:
         return []
-
-
-def _mark(path: Path) -> None:
-    """Make an empty file, or leave the one that is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a small file in place at once, so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.parent / f".{secrets.token_hex(8)}"
-    try:
-        with beside.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _flush_folder(folder: Path) -> None:

@@ -93,6 +93,8 @@ def load_key(path: Path) -> bytes:
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
     beside.replace(path)
     return key
 

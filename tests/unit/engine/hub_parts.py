@@ -102,7 +102,7 @@ def store(hub: Hub, name: str, tag: str, image: Packed, media_type: str = OCI_MA
         hub.storage.adopt_upload(repository, digest, upload.path)
         hub.uploads.end(upload)
     manifest = StoredManifest(image.digest, media_type, image.manifest)
-    hub.storage.put_manifest(repository, Tag(tag), manifest, None)
+    hub.storage.put_manifest(repository, (Tag(tag),), manifest, None)
 
 
 @dataclass

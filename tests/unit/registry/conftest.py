@@ -95,4 +95,4 @@ def store(hub: Hub, name: str, tag: str, image: Image) -> None:
         hub.storage.adopt_upload(Repository(name), digest, upload.path)
         hub.uploads.end(upload)
     manifest = StoredManifest(image.digest, OCI_MANIFEST, image.manifest)
-    hub.storage.put_manifest(Repository(name), Tag(tag), manifest, None)
+    hub.storage.put_manifest(Repository(name), (Tag(tag),), manifest, None)

@@ -174,7 +174,7 @@ def test_half_written_link_is_never_seen(
     monkeypatch.setattr("lab.registry.storage.os.fsync", full)
     manifest = StoredManifest(newer.digest, OCI_MANIFEST, newer.manifest)
     with pytest.raises(OSError, match="No space left"):
-        hub.storage.put_manifest(name, Tag("1"), manifest, None)
+        hub.storage.put_manifest(name, (Tag("1"),), manifest, None)
     assert hub.storage.manifest(name, Tag("1")).digest == IMAGE.digest
     assert hub.storage.tags(name) == ["1", "2"]
     left = [path for path in (tmp_path / "hub").rglob(".*")]
