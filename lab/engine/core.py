@@ -108,7 +108,7 @@ class Engine:
         self.layers = Layers(
             self.blobs, self.snapshots, self.store, self.ids, root / "scratch" / "layers", ready
         )
-        self.registries = Registries(self.hub, self.hub_socket)
+        self.registries = Registries(self.hub, self.hub_socket, host=self.config.bind_root)
         self.transfer = Transfer(self.store, self.blobs, self.layers, self.registries, self.journal)
 
     def _build_runtime(self, root: Path, spawner: socket.socket, launcher: socket.socket) -> None:

@@ -38,6 +38,10 @@ class Progress:
         """Tell what happens to a layer: `Waiting`, `Pull complete`."""
         self._emit({"status": text, "progressDetail": {}, "id": short_id(layer.hex)})
 
+    def retrying(self, layer: Digest, seconds: int) -> None:
+        """Tell that a layer's next attempt is so many seconds away."""
+        self.state(layer, f"Retrying in {seconds} second{'' if seconds == 1 else 's'}")
+
     def advance(self, layer: Digest, action: str, current: int, total: int) -> None:
         """Tell how far an action has come, in bytes; told at intervals, and at the end."""
         key = short_id(layer.hex), action

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from lab.engine.layers import Layers, chain_ids, chain_upon
 from lab.engine.progress import Progress
 from lab.engine.registries import Remote
+from lab.engine.remote_configs import read_config
 from lab.engine.workers import Workers
 from lab.errors import DigestMismatch, InvalidParameter, LabError, NotFound
 from lab.image.blobs import BlobStore
@@ -31,12 +32,12 @@ from lab.oci.image_config import ImageConfig
 from lab.oci.manifest import Index, Manifest
 from lab.oci.reference import Reference
 from lab.registry.client import Resolved
+from lab.registry.retries import Waiting
 
 _AT_ONCE = 3
 """How many layers of one pull are downloaded at the same time, as in Docker."""
 
 _BATCH = 1 << 20
-_MAX_CONFIG = 16 << 20
 _CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
 _LAYERS = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.diff.")
 
@@ -175,15 +176,27 @@ class Pull:
             self._progress.state(layer.digest, "Waiting")
         async with self._slots, self._turns.of(layer.digest):
             if not self._stores.blobs.has(layer.digest):
-                try:
-                    await self._get(layer)
-                except DigestMismatch:
+                await self._get_proved(layer)
+        self._progress.state(layer.digest, "Download complete")
+
+    async def _get_proved(self, layer: Descriptor) -> None:
+        """Fetch a layer; once more from its beginning if what several attempts gave is wrong."""
+        pauses: list[int] = []
+
+        def waiting(left: int) -> None:
+            pauses.append(left)
+            self._progress.retrying(layer.digest, left)
+
+        for is_last in (False, True):
+            try:
+                return await self._get(layer, waiting)
+            except InvalidParameter:
+                if is_last or not pauses:
                     raise DigestMismatch(
                         f"filesystem layer verification failed for digest {layer.digest}"
                     ) from None
-        self._progress.state(layer.digest, "Download complete")
 
-    async def _get(self, layer: Descriptor) -> None:
+    async def _get(self, layer: Descriptor, waiting: Waiting) -> None:
         run = self._stores.workers.run
         blobs = self._stores.blobs
         path = self._remote.file(layer.digest)
@@ -194,16 +207,17 @@ class Pull:
             self._progress.state(layer.digest, "Verifying Checksum")
             return
         with blobs.ingest(layer.digest, layer.size) as ingest:
-            async for batch in self._batches(layer):
+            async for batch in self._batches(layer, waiting):
                 await run(ingest.write, batch)
                 self._progress.advance(layer.digest, "Downloading", ingest.written, layer.size)
             self._progress.state(layer.digest, "Verifying Checksum")
             await run(ingest.commit)
 
-    async def _batches(self, layer: Descriptor) -> AsyncIterator[bytes]:
+    async def _batches(self, layer: Descriptor, waiting: Waiting) -> AsyncIterator[bytes]:
         """Yield a blob in pieces that are worth a change of threads."""
         batch = bytearray()
-        async with aclosing(self._remote.client.fetch(self._remote.path, layer)) as pieces:
+        fetched = self._remote.client.fetch(self._remote.path, layer, waiting)
+        async with aclosing(fetched) as pieces:
             async for piece in pieces:
                 batch += piece
                 if len(batch) >= _BATCH:
@@ -242,25 +256,6 @@ class Pull:
             # the files are there already, but this blob holds others
             raise DigestMismatch(f"invalid diffID: {layer.digest} is not {diff_id}")
         layers.unpack(layer, diff_id, parent, report)
-
-
-async def read_config(remote: Remote, descriptor: Descriptor) -> bytes:
-    """Fetch an image's configuration into memory, verified."""
-    if descriptor.size > _MAX_CONFIG:
-        raise InvalidParameter(f"content {descriptor.digest} is larger than {_MAX_CONFIG} bytes")
-    whole = bytearray()
-    async with aclosing(remote.client.fetch(remote.path, descriptor)) as pieces:
-        async for piece in pieces:
-            whole += piece
-            if len(whole) > descriptor.size:
-                break
-    if len(whole) != descriptor.size:
-        raise InvalidParameter(
-            f"unexpected size of {descriptor.digest}: the manifest says {descriptor.size}"
-        )
-    content = bytes(whole)
-    descriptor.digest.check(content)
-    return content
 
 
 def _checked(document: Manifest) -> Manifest:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from lab.engine.progress import Progress
 from lab.engine.pulls import Stores
-from lab.errors import LabError, NotFound
+from lab.errors import LabError, NotFound, RegistryError
 from lab.image.store import Image
 from lab.oci import manifest
 from lab.oci.descriptor import (
@@ -47,6 +48,7 @@ class Push:
         Raises NotFound if a blob is not here, Forbidden, Unauthorized, RegistryError.
         """
         document, content = self._manifest(image)
+        await self._client.reach()
         await self._upload_layers(reference, image, document)
         await self._upload(reference, document.config)
         digest = await self._client.push_manifest(
@@ -115,11 +117,11 @@ class Push:
         if self._slots.locked():
             self._progress.state(diff_id, "Waiting")
         async with self._slots:
-            if await self._client.has_blob(reference.path, layer.digest):
+            if await self._has(reference, layer):
                 self._progress.state(diff_id, "Layer already exists")
                 return
             for origin in self._origins(reference, layer.digest):
-                if await self._client.mount_blob(reference.path, layer.digest, origin):
+                if await self._mount(reference, layer, origin):
                     self._progress.state(diff_id, f"Mounted from {origin}")
                     return
             self._require(layer)
@@ -128,16 +130,29 @@ class Push:
                 layer,
                 lambda: self._stores.blobs.open(layer.digest),
                 lambda sent: self._progress.advance(diff_id, "Pushing", sent, layer.size),
+                lambda left: self._progress.retrying(diff_id, left),
             )
             self._progress.state(diff_id, "Pushed")
 
     async def _upload(self, reference: Reference, config: Descriptor) -> None:
-        if await self._client.has_blob(reference.path, config.digest):
+        if await self._has(reference, config):
             return
         self._require(config)
         await self._client.push_blob(
             reference.path, config, lambda: self._stores.blobs.open(config.digest)
         )
+
+    async def _has(self, reference: Reference, blob: Descriptor) -> bool:
+        """Tell whether the registry has a blob; one that cannot say so is sent it."""
+        with suppress(RegistryError):
+            return await self._client.has_blob(reference.path, blob.digest)
+        return False
+
+    async def _mount(self, reference: Reference, layer: Descriptor, origin: str) -> bool:
+        """Tell whether the registry took a layer from another repository of its own."""
+        with suppress(RegistryError):
+            return await self._client.mount_blob(reference.path, layer.digest, origin)
+        return False
 
     def _require(self, blob: Descriptor) -> None:
         if not self._stores.blobs.has(blob.digest):

@@ -20,7 +20,7 @@ from lab.oci.digest import Digest
 from lab.oci.reference import DEFAULT_DOMAIN, OFFICIAL_PREFIX, Reference
 from lab.registry import names
 from lab.registry.client import RegistryClient, Resolved
-from lab.registry.endpoint import Endpoint
+from lab.registry.endpoint import TRUSTED, Endpoint
 from lab.registry.errors import Refused
 from lab.registry.hub import Hub
 from lab.registry.transport import Limits
@@ -70,12 +70,16 @@ class Registries:
         hub: Hub,
         hub_socket: Path,
         docker_hub: Endpoint | None = None,
+        host: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`docker_hub` is the real one's address, by default the known one."""
+        """`docker_hub` is the real one's address, by default the known one; `host` is where the
+        host's files lie, among them registries' certificates.
+        """
         self._hub = hub
         self._hub_endpoint = Endpoint.local(hub_socket)
-        self._docker_hub = docker_hub or Endpoint.of(DEFAULT_DOMAIN)
+        self._trusted = Path(f"{host}{TRUSTED}")
+        self._docker_hub = docker_hub or Endpoint.of(DEFAULT_DOMAIN, self._trusted)
         self._clock = clock
         self._offline_until = float("-inf")
         # passwords are hashed in a thread; the default ones may all be waiting for the Hub
@@ -195,7 +199,7 @@ class Registries:
 
         One of this machine's own, such as a learner's private registry, may see that.
         """
-        endpoint = Endpoint.of(domain)
+        endpoint = Endpoint.of(domain, self._trusted)
         if credentials is None or endpoint.is_here or not self._is_account(credentials.username):
             return endpoint
         if await self._verify(credentials):

@@ -10,9 +10,10 @@ from lab.engine.image_events import log_image, name_members
 from lab.engine.layers import Layers
 from lab.engine.machine import own_platform
 from lab.engine.progress import Emit, Progress
-from lab.engine.pulls import Pull, Stores, Turns, read_config
+from lab.engine.pulls import Pull, Stores, Turns
 from lab.engine.pushes import Push
 from lab.engine.registries import Registries
+from lab.engine.remote_configs import read_config
 from lab.engine.workers import Workers
 from lab.errors import Forbidden, InvalidParameter, NotFound
 from lab.image.blobs import BlobStore

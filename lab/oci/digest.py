@@ -57,11 +57,15 @@ class Digest:
         """Return a new hash object of this digest's algorithm."""
         return hashlib.new(self.algorithm)
 
-    def check(self, content: bytes) -> None:
-        """Raise DigestMismatch unless `content` hashes to this digest."""
+    def fits(self, content: bytes) -> bool:
+        """Tell whether `content` hashes to this digest."""
         running = self.hasher()
         running.update(content)
-        if running.hexdigest() != self.hex:
+        return running.hexdigest() == self.hex
+
+    def check(self, content: bytes) -> None:
+        """Raise DigestMismatch unless `content` hashes to this digest."""
+        if not self.fits(content):
             raise DigestMismatch(f"content does not match digest {self}")
 
     @property

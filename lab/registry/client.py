@@ -14,23 +14,22 @@ from typing import BinaryIO
 import aiohttp
 from yarl import URL
 
-from lab.errors import LabError, RegistryError, Unauthorized
+from lab.errors import LabError, NotFound, RegistryError, Unauthorized
 from lab.oci import fields
 from lab.oci.descriptor import INDEXES, MANIFESTS, Descriptor
 from lab.oci.digest import Digest
 from lab.oci.manifest import MAX_SIZE
 from lab.oci.reference import Reference
+from lab.registry import retries
 from lab.registry.answers import parse_digest, read_body
 from lab.registry.authorizer import NoCredentials, pull_scope, push_scope
 from lab.registry.endpoint import Credentials, Endpoint
-from lab.registry.failures import BROKEN, as_error, as_pull_error, read_answer, unreachable
-from lab.registry.transport import Limits, Transport, parse_location
-
-Progress = Callable[[int], None]
-"""Told how many bytes of a blob have been sent; starts again at 0 when an attempt is repeated."""
+from lab.registry.failures import BROKEN, as_error, as_pull_error, cause, read_answer
+from lab.registry.retries import Waiting
+from lab.registry.sending import Progress, Sender, location
+from lab.registry.transport import Limits, Transport
 
 _ACCEPT = ", ".join((*MANIFESTS, *INDEXES))
-_CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,11 @@ class RegistryClient:
     ) -> None:
         self._limits = limits or Limits()
         self._transport = Transport(endpoint, credentials, self._limits)
+        self._sender = Sender(self._transport, self._limits)
+
+    async def reach(self) -> None:
+        """Find the registry; RegistryError, with status 0, if it cannot be reached."""
+        await self._transport.base()
 
     async def resolve(self, reference: Reference) -> Resolved:
         """Return the manifest that a reference with a tag or digest names.
@@ -103,10 +107,13 @@ class RegistryClient:
             url = (await self._transport.base()).join(URL(target))
             raise RegistryError(f'Head "{url}": {error.message}', 401) from None
 
-    async def fetch(self, path: str, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
+    async def fetch(
+        self, path: str, descriptor: Descriptor, waiting: Waiting | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a blob of the repository `path`.
 
-        A connection that breaks midway is made again, and goes on where it broke, a few times.
+        A connection that breaks midway is made again, and goes on where it broke, a few times;
+        `waiting` is told of the pauses, which are short without it.
         Whether size and digest are right is for the receiver to check.  One who stops before the
         end closes the generator (contextlib.aclosing).
         """
@@ -119,9 +126,9 @@ class RegistryClient:
                         yield data
                 return
             except RegistryError as error:
-                if attempt >= self._limits.attempts or 0 < error.status < 500:
+                if not retries.is_worth_it(error, attempt, self._limits):
                     raise
-            await self._pause(attempt)
+            await retries.pause(attempt, self._limits, waiting)
             attempt += 1
 
     async def has_blob(self, path: str, digest: Digest) -> bool:
@@ -141,7 +148,7 @@ class RegistryClient:
                 return True
             if response.status != 202:
                 raise as_error(await read_answer(response))
-            session = _location(response)
+            session = location(response)
         # it began an upload instead; nothing is lost if it does not hear that none will come
         try:
             async with self._transport.request("DELETE", session, (push_scope(path),)):
@@ -156,16 +163,20 @@ class RegistryClient:
         descriptor: Descriptor,
         open: Callable[[], BinaryIO],
         progress: Progress = lambda sent: None,
+        waiting: Waiting | None = None,
     ) -> None:
         """Upload a blob; `open` is called for each attempt, and what it returns is closed."""
         attempt = 1
         while True:
+            file = await asyncio.to_thread(open)
             try:
-                return await self._push_once(path, descriptor, open, progress)
+                return await self._sender.send(path, descriptor, file, progress)
             except RegistryError as error:
-                if attempt >= self._limits.attempts or 0 < error.status < 500:
+                if not retries.is_worth_it(error, attempt, self._limits):
                     raise
-            await self._pause(attempt)
+            finally:
+                file.close()
+            await retries.pause(attempt, self._limits, waiting)
             attempt += 1
 
     async def push_manifest(self, path: str, tag: str, content: bytes, media_type: str) -> Digest:
@@ -203,6 +214,8 @@ class RegistryClient:
         target = f"/v2/{path}/blobs/{digest}"
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         async with self._transport.request("GET", target, (pull_scope(path),), headers) as response:
+            if response.status == 404:
+                raise NotFound("unknown blob")
             if response.status not in (200, 206):
                 raise as_error(await read_answer(response))
             skip = offset - _start_of(response, offset)
@@ -212,62 +225,8 @@ class RegistryClient:
                     if piece:
                         yield piece
             except BROKEN as error:
-                raise unreachable("GET", response.url, error) from error
-
-    async def _push_once(
-        self, path: str, descriptor: Descriptor, open: Callable[[], BinaryIO], progress: Progress
-    ) -> None:
-        scopes = (push_scope(path),)
-        target = f"/v2/{path}/blobs/uploads/"
-        async with self._transport.request("POST", target, scopes) as response:
-            if response.status != 202:
-                raise as_error(await read_answer(response))
-            session = _location(response)
-        joint = "&" if session.raw_query_string else "?"
-        upload = URL(f"{session}{joint}digest={descriptor.digest}", encoded=True)
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(descriptor.size),
-        }
-        file = await asyncio.to_thread(open)
-        try:
-            async with asyncio.timeout(self._limits.stall) as guard:
-
-                def body() -> AsyncGenerator[bytes, None]:
-                    return self._pieces(file, progress, guard)
-
-                async with self._transport.request("PUT", upload, scopes, headers, body) as answer:
-                    if answer.status != 201:
-                        raise as_error(await read_answer(answer))
-        except TimeoutError as error:
-            raise unreachable("PUT", upload, error) from error
-        finally:
-            file.close()
-
-    async def _pieces(
-        self, file: BinaryIO, progress: Progress, guard: asyncio.Timeout
-    ) -> AsyncGenerator[bytes, None]:
-        """Yield a file's content; as long as it is taken, the time limit moves on."""
-        sent = 0
-        file.seek(0)
-        while data := await asyncio.to_thread(file.read, _CHUNK):
-            yield data
-            sent += len(data)
-            progress(sent)
-            guard.reschedule(asyncio.get_running_loop().time() + self._limits.stall)
-
-    async def _pause(self, attempt: int) -> None:
-        await asyncio.sleep(self._limits.pause * 2 ** (attempt - 1))
-
-
-def _location(response: aiohttp.ClientResponse) -> URL:
-    text = response.headers.get("Location", "")
-    if not text:
-        raise RegistryError("the registry began an upload without saying where", response.status)
-    try:
-        return response.url.join(parse_location(text))
-    except aiohttp.InvalidURL as error:
-        raise unreachable("POST", response.url, error) from error
+                # without the address, as Docker tells of what breaks off in a body
+                raise RegistryError(cause(error)) from error
 
 
 def _start_of(response: aiohttp.ClientResponse, asked: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.oci.reference import DEFAULT_DOMAIN
 
 TRUSTED = Path("/etc/docker/certs.d")
-"""Where Docker looks for a registry's own certificate: in a folder named HOST:PORT."""
+"""Where Docker looks for a registry's certificates: in a folder named HOST:PORT."""
 
 _DOCKER_HUB = "registry-1.docker.io"
 
@@ -28,8 +28,9 @@ class Endpoint:
 
     `urls` are tried in order, until one of them answers HTTP at all.  With `socket`, the
     connection goes to that unix socket, whatever host the URL names.  `trusted` is a folder whose
-    `*.crt` vouch for this registry, beside those that vouch for all.  `verify_tls` is false
-    where certificates are not checked: on this machine itself.
+    `*.crt` vouch for this registry, beside those that vouch for all, and whose `*.cert` with
+    `*.key` prove who the client is; it need not exist.  `verify_tls` is false where certificates
+    are not checked: on this machine itself.
     """
 
     urls: tuple[str, ...]
@@ -38,16 +39,19 @@ class Endpoint:
     trusted: Path | None = None
 
     @classmethod
-    def of(cls, domain: str) -> Endpoint:
+    def of(cls, domain: str, trusted: Path = TRUSTED) -> Endpoint:
         """Return the endpoint of a reference's domain, as Docker chooses it.
+
+        `trusted` is where the folders with registries' certificates are.
 
         `docker.io` is Docker Hub.  Hosts of this machine's own (`localhost`, 127.0.0.0/8, ::1)
         may speak plain HTTP, which is tried if HTTPS does not work; all others must have HTTPS.
         """
         host = _DOCKER_HUB if domain == DEFAULT_DOMAIN else domain
         if _is_loopback(host):
-            return cls((f"https://{host}", f"http://{host}"), verify_tls=False)
-        return cls((f"https://{host}",), trusted=TRUSTED / domain)
+            both = (f"https://{host}", f"http://{host}")
+            return cls(both, verify_tls=False, trusted=trusted / domain)
+        return cls((f"https://{host}",), trusted=trusted / domain)
 
     @property
     def is_here(self) -> bool:

@@ -107,7 +107,7 @@ def as_pull_error(answer: Answer, reference: Reference) -> LabError:
 
 def unreachable(method: str, url: URL, error: BaseException) -> RegistryError:
     """Return the error (status 0) for a request that got no answer, or only a part of one."""
-    return RegistryError(f'{method.capitalize()} "{url}": {_cause(error)}')
+    return RegistryError(f'{method.capitalize()} "{url}": {cause(error)}')
 
 
 def _named_errors(
@@ -138,7 +138,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """Return the reason in the words of Go's network library, as Docker shows it."""
     match error:
         case UnixClientConnectorError():
@@ -157,7 +157,7 @@ def _cause(error: BaseException) -> str:
         case aiohttp.ClientConnectorError():
             return f"dial tcp {error.host}:{error.port}: connect: {_strerror(error)}"
         case TimeoutError():
-            return "context deadline exceeded"
+            return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         case aiohttp.ServerDisconnectedError():
             return "EOF"
         case aiohttp.ClientPayloadError():

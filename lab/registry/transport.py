@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from lab.errors import RegistryError
+from lab.registry import tls
 from lab.registry.authorizer import Authorizer, Scopes
 from lab.registry.challenge import parse_challenges
 from lab.registry.endpoint import Credentials, Endpoint
@@ -29,15 +29,15 @@ _HEADERS = {"User-Agent": "docker-learning-lab", "Accept-Encoding": "identity"}
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Patience, in seconds: to connect, for an answer without a body worth mentioning, and
-    between two pieces of a blob; how many attempts, and the pause before the second one (it
-    doubles each time).
+    between two pieces of a blob; how many attempts; and how long a second of the pauses between
+    them is.
     """
 
     connect: float = 15.0
     answer: float = 30.0
     stall: float = 60.0
     attempts: int = 5
-    pause: float = 1.0
+    second: float = 1.0
 
 
 def parse_location(text: str) -> URL:
@@ -185,10 +185,4 @@ class Transport:
     def _connector(self) -> aiohttp.BaseConnector:
         if self._endpoint.socket is not None:
             return aiohttp.UnixConnector(str(self._endpoint.socket))
-        own = sorted(self._endpoint.trusted.glob("*.crt")) if self._endpoint.trusted else []
-        if not own:
-            return aiohttp.TCPConnector(ssl=self._endpoint.verify_tls)
-        context = ssl.create_default_context()
-        for path in own:
-            context.load_verify_locations(path)
-        return aiohttp.TCPConnector(ssl=context)
+        return aiohttp.TCPConnector(ssl=tls.context(self._endpoint) or self._endpoint.verify_tls)

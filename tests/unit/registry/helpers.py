@@ -124,7 +124,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(asyncio.wait_for(work, 20))
 
 
-HASTY = Limits(connect=2, answer=2, stall=2, attempts=3, pause=0)
+HASTY = Limits(connect=2, answer=2, stall=2, attempts=3, second=0)
 """Patience for tests, in which nothing is far away."""
 
 

@@ -97,7 +97,14 @@ async def dawdle(request: web.Request) -> web.StreamResponse:
 async def take(request: web.Request) -> web.StreamResponse:
     """Accept an upload if all of it comes."""
     assert await request.read() == CONTENT
-    return web.Response(status=201)
+    return web.Response(status=202, headers={"Location": f"{request.path}?state=taken"})
+
+
+def taking(stand_in: StandIn, take_bytes: Handle, path: str = "/session") -> None:
+    """Let the registry begin uploads, have `take_bytes` take them, and accept what was taken."""
+    stand_in.on("POST", UPLOADS, plain(202, Location=path))
+    stand_in.on("PATCH", path, take_bytes)
+    stand_in.on("PUT", path, plain(201))
 
 
 async def fetch(client: RegistryClient) -> bytes:

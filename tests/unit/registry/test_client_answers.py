@@ -18,7 +18,6 @@ from lab.oci.descriptor import OCI_MANIFEST
 from lab.oci.digest import Digest
 from lab.oci.manifest import MAX_SIZE
 from lab.oci.reference import Reference
-from lab.registry import endpoint
 from lab.registry.endpoint import Endpoint
 from lab.registry.failures import unreachable
 from lab.registry.transport import Limits
@@ -184,8 +183,7 @@ def test_a_registry_s_own_certificate_can_be_trusted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Does a certificate in the registry's folder of certs.d vouch for it, and for no other?"""
-    monkeypatch.setattr(endpoint, "TRUSTED", tmp_path)
-    monkeypatch.setattr(endpoint, "_is_loopback", lambda host: False)
+    monkeypatch.setattr("lab.registry.endpoint._is_loopback", lambda host: False)
     stand_in, at = stand(certificate)
     stand_in.on("GET", BLOB_PATH, plain(200, CONTENT))
     folder = tmp_path / "another:5000"
@@ -193,11 +191,43 @@ def test_a_registry_s_own_certificate_can_be_trusted(
     shutil.copy(tls / "cert.pem", folder / "ca.crt")
     once = Limits(attempts=1)
     there = f"127.0.0.1:{at.port}"
-    assert "unknown authority" in failure(Endpoint.of(there), fetch, limits=once).message
+    endpoint = Endpoint.of(there, tmp_path)
+    assert "unknown authority" in failure(endpoint, fetch, limits=once).message
     folder.rename(tmp_path / there)
-    assert use(Endpoint.of(there), fetch) == CONTENT
+    assert use(endpoint, fetch) == CONTENT
     (tmp_path / there / "ca.crt").write_text("no certificate")
-    assert isinstance(failure(Endpoint.of(there), fetch, limits=once), RegistryError)
+    assert isinstance(failure(endpoint, fetch, limits=once), RegistryError)
+
+
+def test_a_registry_that_wants_a_client_s_certificate(
+    stand: Callable[..., tuple[StandIn, Served]],
+    certificate: ssl.SSLContext,
+    tls: Path,
+    tmp_path: Path,
+) -> None:
+    """Is the certificate in certs.d shown, also to this machine's own, and a half one refused?"""
+    certificate.load_verify_locations(tls / "cert.pem")
+    certificate.verify_mode = ssl.CERT_REQUIRED
+    try:
+        stand_in, at = stand(certificate)
+        stand_in.on("GET", BLOB_PATH, plain(200, CONTENT))
+        there = f"127.0.0.1:{at.port}"
+        once, endpoint = Limits(attempts=1), Endpoint.of(there, tmp_path)
+        assert isinstance(failure(endpoint, fetch, limits=once), RegistryError)
+        (tmp_path / there).mkdir()
+        shutil.copy(tls / "cert.pem", tmp_path / there / "client.cert")
+        assert failure(endpoint, fetch, limits=once).message == (
+            "missing key client.key for client certificate client.cert. CA certificates must use"
+            " the extension .crt"
+        )
+        shutil.copy(tls / "key.pem", tmp_path / there / "client.key")
+        assert use(endpoint, fetch) == CONTENT
+        (tmp_path / there / "client.cert").unlink()
+        assert failure(endpoint, fetch, limits=once).message == (
+            "missing client certificate client.cert for key client.key"
+        )
+    finally:
+        certificate.verify_mode = ssl.CERT_NONE
 
 
 def test_plain_http_is_not_taken_for_https(registry: tuple[StandIn, Served]) -> None:

@@ -65,11 +65,13 @@ def test_upload_elsewhere_takes_no_proof_along(
     (stand_in, at), (other, other_at) = stand(), stand()
     stand_in.on("GET", "/v2/", plain(401, WWW_Authenticate="Basic realm=x"))
     stand_in.on("POST", UPLOADS, plain(202, Location=f"{other_at.url}/put?state=1"))
-    other.on("PUT", "/put", take)
+    other.on("PATCH", "/put", take)
+    other.on("PUT", "/put", plain(201))
     use(at, push, ALICE)
-    [request] = other.seen
-    assert "Authorization" not in request.headers
-    assert dict(request.query) == {"state": "1", "digest": str(Digest.of(CONTENT))}
+    sent, finished = other.seen
+    assert "Authorization" not in {*sent.headers, *finished.headers}
+    assert dict(sent.query) == {"state": "1"}
+    assert dict(finished.query) == {"state": "taken", "digest": str(Digest.of(CONTENT))}
     assert stand_in.asked(UPLOADS)[0]["Authorization"] == basic("alice:sesame")
 
 
