@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import tempfile
 import time
@@ -139,6 +140,12 @@ def docker_cli(
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
         ["docker", *words], env=cli_environ(engine, folder), cwd=folder, **settings
     )
+
+
+def free_port() -> int:
+    """A TCP port that nobody has at the moment."""
+    with socket.create_server(("", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], object], limit: float = 10.0, what: str = "") -> object:

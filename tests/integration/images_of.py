@@ -6,9 +6,11 @@ import http.client
 import io
 import json
 import socket
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -41,6 +43,26 @@ def make_account(engine: EngineProcess, name: str) -> dict[str, str]:
     finally:
         connection.close()
     return {"username": name, "password": PASSWORD}
+
+
+def write_passwords(client: docker.DockerClient, folder: Path, name: str, password: str) -> Path:
+    """Make a folder with a private registry's password file, as its documentation says."""
+    client.images.pull("registry", "2")
+    command = ["-Bbn", name, password]
+    made = client.containers.run("registry:2", command, entrypoint="htpasswd", remove=True)
+    folder.mkdir()
+    (folder / "htpasswd").write_bytes(made)
+    return folder
+
+
+def write_certificate(folder: Path, address: str) -> tuple[Path, Path]:
+    """Make a server's certificate for an IP address, signed by itself, and its key."""
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    names = ("-subj", "/CN=lab", "-addext", f"subjectAltName=IP:{address}")
+    files = folder / "server.crt", folder / "server.key"
+    words = [*command.split(), *names, "-out", str(files[0]), "-keyout", str(files[1])]
+    subprocess.run(words, check=True, capture_output=True)
+    return files
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from docker.models.containers import Container
 
 from tests.conftest import until
 
+from .images_of import write_passwords
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 SECRET = "opensesame"
@@ -20,14 +22,7 @@ SECRET = "opensesame"
 @pytest.fixture
 def passwords(client: docker.DockerClient, tmp_path: Path) -> Path:
     """A folder with a password file, made as the registry's documentation says."""
-    client.images.pull("registry", "2")
-    made = client.containers.run(
-        "registry:2", ["-Bbn", "alice", SECRET], entrypoint="htpasswd", remove=True
-    )
-    folder = tmp_path / "auth"
-    folder.mkdir()
-    (folder / "htpasswd").write_bytes(made)
-    return folder
+    return write_passwords(client, tmp_path / "auth", "alice", SECRET)
 
 
 @pytest.fixture

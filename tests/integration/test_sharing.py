@@ -11,7 +11,7 @@ import pytest
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from tests.conftest import until
+from tests.conftest import free_port, until
 
 SERVE = ["httpd", "-f", "-p", "80", "-h", "/etc"]
 
@@ -24,11 +24,6 @@ def server(client: docker.DockerClient) -> Iterator[Container]:
 def run(client: docker.DockerClient, command: str, **options: object) -> str:
     shown = client.containers.run("busybox", ["sh", "-c", command], remove=True, **options)
     return str(shown.decode())
-
-
-def free_port() -> int:
-    with socket.create_server(("", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_one_network_for_two(client: docker.DockerClient, server: Container) -> None:
