@@ -7,6 +7,7 @@ from collections.abc import Callable
 import docker
 
 from lab.sandbox.process import EngineProcess
+from tests.integration.images_of import make_account
 
 
 def test_everything_stays(own_vm: Callable[[], EngineProcess]) -> None:
@@ -39,6 +40,9 @@ def test_a_guest_that_was_killed(own_vm: Callable[[], EngineProcess]) -> None:
     client = docker.DockerClient(base_url=engine.host)
     client.images.pull("busybox", "latest")
     client.images.get("busybox").tag("mine:1")
+    alice = make_account(engine, "alice")
+    client.images.get("busybox").tag("alice/kept:1")
+    assert "digest: sha256:" in client.images.push("alice/kept", tag="1", auth_config=alice)
     container = client.containers.run("busybox", "sleep 1000", name="cut", detach=True)
     client.close()
     engine.process.kill()
@@ -49,4 +53,9 @@ def test_a_guest_that_was_killed(own_vm: Callable[[], EngineProcess]) -> None:
     assert [(each.id, each.status) for each in found] == [(container.id, "exited")]
     assert client.images.get("mine:1").id == client.images.get("busybox").id
     assert client.containers.run("mine:1", "echo on", remove=True) == b"on\n"
+    # in the Hub, too
+    client.images.remove("alice/kept:1")
+    kept = client.images.pull("alice/kept", "1", auth_config=alice)
+    assert kept.id == client.images.get("busybox").id
+    assert client.login(**alice)["Status"] == "Login Succeeded"
     client.close()
