@@ -2,6 +2,7 @@
 
 Cgroups             what containers use of memory, CPU and processes, against their limits
 Layers              images as stacks of layers, and what containers write
+Lifecycle           the states of containers, and the arrows that they take
 Namespaces          who is in which namespace, and processes from inside and outside
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
@@ -12,8 +13,17 @@ from __future__ import annotations
 
 from lab.widgets.cgroups import Cgroups
 from lab.widgets.layers import Layers
+from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import open_port, read_port
 from lab.widgets.terminal import type_in_terminal
 
-__all__ = ["Cgroups", "Layers", "Namespaces", "open_port", "read_port", "type_in_terminal"]
+__all__ = [
+    "Cgroups",
+    "Layers",
+    "Lifecycle",
+    "Namespaces",
+    "open_port",
+    "read_port",
+    "type_in_terminal",
+]

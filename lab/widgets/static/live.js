@@ -143,7 +143,7 @@ class LiveView {
   }
 
   block({ kind, key }) {
-    return [...this.stage.querySelectorAll("button[data-kind]")].find(
+    return [...this.stage.querySelectorAll("[data-kind]")].find(
       (each) => each.dataset.kind === kind && each.dataset.key === key);
   }
 
@@ -164,7 +164,7 @@ class LiveView {
   }
 
   moveFocus(step) {
-    const blocks = [...this.stage.querySelectorAll("button[data-kind]")];
+    const blocks = [...this.stage.querySelectorAll("[data-kind]")];
     const next = blocks[blocks.indexOf(document.activeElement) + step];
     if (next) next.focus();
   }

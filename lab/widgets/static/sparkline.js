@@ -2,16 +2,6 @@
 
 const SPARK = { width: 240, height: 36, top: 5, bottom: 3 };
 
-/** Make an SVG element. */
-function shape(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== null && value !== false) element.setAttribute(name, value);
-  }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
-  return element;
-}
-
 /**
  * Draw values over the last minute.  `points` are [seconds, value or null, marked], `limit` is null
  * for none, `marks` are [seconds, kind] with the kinds' letters in `letters`.

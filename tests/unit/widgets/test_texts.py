@@ -10,9 +10,11 @@ import pytest
 from lab.widgets import assets, texts
 from lab.widgets.cgroups import Cgroups
 from lab.widgets.layers import Layers
+from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import PortLink
 from lab.widgets.texts_cgroups import CGROUPS
+from lab.widgets.texts_lifecycle import LIFECYCLE
 from lab.widgets.texts_namespaces import NAMESPACES
 
 TABLES = {
@@ -21,8 +23,9 @@ TABLES = {
     "ports": texts.PORTS,
     "namespaces": NAMESPACES,
     "cgroups": CGROUPS,
+    "lifecycle": LIFECYCLE,
 }
-WIDGETS = [Layers, PortLink, Namespaces, Cgroups]
+WIDGETS = [Layers, PortLink, Namespaces, Cgroups, Lifecycle]
 STATIC = Path(assets.__file__).parent / "static"
 
 
