@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.config import child_environ
@@ -62,6 +63,20 @@ def spawn(
     It keeps `launcher_fd`, and its daemon (source and arguments `daemon`) inherits `daemon_fds`.
     Both run in a fresh `interpreter`; with none they go on as copies of this process.
     """
+
+    def program() -> None:
+        listed = ",".join(map(str, daemon_fds))
+        words = [package_parent(), str(launcher_fd), listed, interpreter or "", *daemon]
+        become(_SPAWNER, words, [launcher_fd, *daemon_fds], interpreter, child_environ())
+
+    return start_first(ids, cgroups, program)
+
+
+def start_first(ids: IdPlan, cgroups: CgroupTree, program: Callable[[], None]) -> int:
+    """Start `program` as PID 1 of a new sandbox; return its pid as the host sees it.
+
+    It does not return; what it is to inherit it must say itself (see lab.kernel.program).
+    """
     gate, go = os.pipe()
     try:
         pid = syscalls.clone(_SANDBOX)
@@ -72,7 +87,7 @@ def spawn(
             " kernel.unprivileged_userns_clone",
         ) from None
     if pid == 0:
-        _become_spawner(gate, go, launcher_fd, daemon_fds, daemon, interpreter)
+        _become(gate, go, program)
     os.close(gate)
     try:
         ids.write(pid)
@@ -107,14 +122,7 @@ def make_user_namespace(ids: IdPlan) -> int:
         os.waitpid(pid, 0)
 
 
-def _become_spawner(
-    gate: int,
-    go: int,
-    launcher_fd: int,
-    daemon_fds: list[int],
-    daemon: list[str],
-    interpreter: str | None,
-) -> None:
+def _become(gate: int, go: int, program: Callable[[], None]) -> None:
     try:
         os.close(go)
         if os.read(gate, 1) != b"g":
@@ -125,9 +133,7 @@ def _become_spawner(
         # what whoever started the lab had open must not reach a container
         syscalls.close_range(3, CLOSE_RANGE.CLOEXEC)
         _protect_interpreter()
-        listed = ",".join(map(str, daemon_fds))
-        words = [package_parent(), str(launcher_fd), listed, interpreter or "", *daemon]
-        become(_SPAWNER, words, [launcher_fd, *daemon_fds], interpreter, child_environ())
+        program()
     except BaseException as error:
         os.write(2, f"lab: the sandbox could not start: {error}\n".encode())
     finally:

@@ -143,6 +143,14 @@ class MicroVm:
         finally:
             command.close()
 
+    def open(self, target: Message) -> Stream:
+        """Open a stream to what `target` describes (see lab.sandbox.vm.guest); `turn` serves it."""
+        return self._live.mux.open(target)
+
+    def turn(self, limit: float) -> None:
+        """Serve the machine's channel once, for at most `limit` seconds."""
+        self._live.loop.turn(limit)
+
     def stop(self) -> None:
         """Switch the machine off; does nothing if it is off already."""
         live = self._live
