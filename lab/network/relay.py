@@ -18,7 +18,8 @@ from concurrent.futures import Future
 from functools import partial
 
 from lab.errors import Unavailable
-from lab.network.splice import EXHAUSTED, Connection, PipePool, Progress, hang_up
+from lab.network.pipes import PipePool
+from lab.network.splice import EXHAUSTED, Connection, Progress, hang_up
 
 SocketFactory = Callable[[str], socket.socket]
 """Makes a socket of a kind (`tcp`) in the sandbox's network namespace; may raise."""
@@ -29,7 +30,7 @@ _PAUSE = 0.1
 """Seconds without accepting when the process has no descriptor left."""
 _KEEPALIVE = 15
 """Seconds of silence, and between probes, after which a dead peer is looked for, as docker-proxy."""
-_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_EVENTS = select.EPOLLIN | select.EPOLLPRI | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
 _log = logging.getLogger(__name__)
 

@@ -1,5 +1,7 @@
 """Bytes from one socket to another through a pipe, inside the kernel, never waiting.
 
+A small piece, such as a request, is read and sent instead: that takes fewer system calls.
+
 A connection is two flows, one per direction.  A flow holds a pipe only while bytes are on their
 way, so an idle connection costs two descriptors; what the sink does not take stays in the pipe,
 and nothing more is read: that is the back-pressure.  Source: splice(2), epoll(7).
@@ -16,14 +18,14 @@ import socket
 import struct
 import termios
 
-Pipe = tuple[int, int]
-"""The reading and the writing end."""
+from lab.network.pipes import CHUNK, SMALL, Pipe, PipePool
 
-_CHUNK = 1 << 20
 _ROUNDS = 16
 """How often one flow may move a chunk before others get their turn."""
 _NONBLOCK = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 _LINGER_NOT = struct.pack("=ii", 1, 0)
+_SPECIAL = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR | select.EPOLLPRI
+"""With these, a read that returns little does not mean that there is nothing behind it."""
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -39,47 +41,26 @@ class Progress(enum.Enum):
     DONE = "nothing"
 
 
-class PipePool:
-    """Empty pipes for the next flow; at most `idle` are kept."""
-
-    def __init__(self, idle: int = 16) -> None:
-        self._idle = idle
-        self._pipes: list[Pipe] = []
-
-    def take(self) -> Pipe | None:
-        """Return an empty pipe, or None while the process can have no more descriptors."""
-        if self._pipes:
-            return self._pipes.pop()
-        try:
-            return os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return None
-
-    def give(self, pipe: Pipe) -> None:
-        """Take back a pipe that is empty."""
-        if len(self._pipes) < self._idle:
-            self._pipes.append(pipe)
-        else:
-            self.discard(pipe)
-
-    def discard(self, pipe: Pipe) -> None:
-        """Close a pipe, and with it what is still in it."""
-        os.close(pipe[0])
-        os.close(pipe[1])
-
-    def close(self) -> None:
-        """Close all pipes that are kept."""
-        while self._pipes:
-            self.discard(self._pipes.pop())
-
-
 class Flow:
     """One direction: what `source` sends, its end included, goes to `sink`."""
 
-    __slots__ = ("_in", "_out", "_sink", "broken", "ended", "finished", "lost", "pending", "pipe")
+    __slots__ = (
+        "_in",
+        "_is_large",
+        "_out",
+        "_sink",
+        "_source",
+        "broken",
+        "ended",
+        "finished",
+        "lost",
+        "pending",
+        "pipe",
+    )
 
     def __init__(self, source: socket.socket, sink: socket.socket) -> None:
-        self._sink = sink
+        self._source, self._sink = source, sink
+        self._is_large = False
         self._in, self._out = source.fileno(), sink.fileno()
         self.pipe: Pipe | None = None
         self.pending = 0
@@ -92,14 +73,18 @@ class Flow:
         self.finished = False
         """All is passed on that ever will be."""
 
-    def pump(self, pipes: PipePool) -> Progress:
-        """Move what can be moved now."""
+    def pump(self, pipes: PipePool, tries_small: bool = False) -> Progress:
+        """Move what can be moved now; with `tries_small`, all that there is may be a small piece."""
         if self.finished:
             return Progress.DONE
         pipe = self.pipe or pipes.take()
         if pipe is None:
             return Progress.STARVED
-        progress = self._move(pipe)
+        progress = None
+        if tries_small and not self.pending and not self._is_large:
+            progress = self._pass_small(pipe, pipes.buffer)
+        if progress is None:
+            progress = self._move(pipe)
         if self.pending:
             self.pipe = pipe
         else:
@@ -114,19 +99,54 @@ class Flow:
             pipes.discard(self.pipe)
             self.pipe, self.pending = None, 0
 
+    def _pass_small(self, pipe: Pipe, buffer: memoryview) -> Progress | None:
+        """Pass on one small piece; None if there is more.
+
+        Less than was asked for means that nothing else had come, and the next piece is an event.
+        """
+        try:
+            count = self._source.recv_into(buffer)
+        except BlockingIOError:
+            return Progress.WAITING
+        except OSError:
+            self.lost = True
+            count = 0
+        if not count:
+            self.ended = True
+            return self._finish()
+        try:
+            sent = self._sink.send(buffer[:count])
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.finished = self.broken = True
+            return Progress.DONE
+        if sent < count:
+            # it has room for this: it was empty
+            self.pending = os.write(pipe[1], buffer[sent:count])
+        if count < len(buffer):
+            return Progress.WAITING
+        self._is_large = True
+        return None
+
     def _move(self, pipe: Pipe) -> Progress:
         reader, writer = pipe
+        moved = 0
         for _ in range(_ROUNDS):
             if not self.pending and not self._fill(writer):
+                if 0 < moved < SMALL:
+                    self._is_large = False
                 return self._finish() if self.ended else Progress.WAITING
             try:
-                self.pending -= os.splice(reader, self._out, self.pending, flags=_NONBLOCK)
+                count = os.splice(reader, self._out, self.pending, flags=_NONBLOCK)
             except BlockingIOError:
                 return Progress.WAITING
             except OSError:
                 # what the sink sent before is still to be read
                 self.finished = self.broken = True
                 return Progress.DONE
+            self.pending -= count
+            moved += count
         return Progress.MORE
 
     def _fill(self, writer: int) -> bool:
@@ -134,7 +154,7 @@ class Flow:
         if self.ended:
             return False
         try:
-            self.pending = os.splice(self._in, writer, _CHUNK, flags=_NONBLOCK)
+            self.pending = os.splice(self._in, writer, CHUNK, flags=_NONBLOCK)
         except BlockingIOError:
             return False
         except OSError:
@@ -184,7 +204,7 @@ class Connection:
         reading, writing = (self._up, self._down) if of_client else (self._down, self._up)
         progress = Progress.WAITING
         if events & _READABLE:
-            progress = reading.pump(pipes)
+            progress = reading.pump(pipes, not events & _SPECIAL)
         if events & select.EPOLLERR and reading.finished:
             self._reset = True
             writing.drop(pipes)
@@ -213,7 +233,11 @@ class Connection:
         if of_client or not events & select.EPOLLOUT:
             return Progress.WAITING
         self._connecting = False
-        return self.resume(pipes)
+        # what the container sends from now on is an event of its own
+        progress = self._up.pump(pipes)
+        if events & _READABLE:
+            progress = _busier(progress, self._down.pump(pipes))
+        return self._conclude(progress, pipes)
 
     def _conclude(self, progress: Progress, pipes: PipePool) -> Progress:
         if not (self._up.finished or self._down.finished):

@@ -14,8 +14,9 @@ import threading
 import pytest
 
 from lab.errors import Unavailable
+from lab.network.pipes import PipePool
 from lab.network.relay import Listener, Relay
-from lab.network.splice import Connection, PipePool, Progress
+from lab.network.splice import Connection, Progress
 
 from .conftest import Harness
 

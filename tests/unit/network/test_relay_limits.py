@@ -12,7 +12,8 @@ from contextlib import suppress
 
 import pytest
 
-from lab.network.splice import Connection, PipePool
+from lab.network.pipes import PipePool
+from lab.network.splice import Connection
 
 from .conftest import Harness
 
