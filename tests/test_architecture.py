@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": {"oci", "image", "registry", "sandbox", "errors"},
     "microvm": {"config", "errors", "catalog", "sandbox", "oci", "image", "kernel"},
     "client": {"config", "errors"},
-    "jupyter": {"__init__", "client", "config", "errors"},
+    "jupyter": {"__init__", "client", "config", "errors", "course"},
     "course": {"__init__", "client", "config", "errors", "sandbox"},
     "widgets": {"__init__", "client", "config", "errors", "course", "jupyter"},
     "setup": {"config", "errors", "catalog", "microvm", "sandbox", "jupyter"},
