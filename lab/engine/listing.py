@@ -131,12 +131,19 @@ def _by_task(value: str) -> Condition:
 
 def _by_published(value: str) -> Condition:
     ports = _ports("publish", value)
-    return lambda each: not ports.isdisjoint(each.record.host["PortBindings"] or {})
+    return lambda each: not ports.isdisjoint(_host_ports(each))
 
 
 def _by_exposed(value: str) -> Condition:
     ports = _ports("expose", value)
-    return lambda each: not ports.isdisjoint(each.record.config.get("ExposedPorts") or {})
+    return lambda each: not ports.isdisjoint(each.record.ports)
+
+
+def _host_ports(container: Container) -> Iterator[str]:
+    """Yield the ports of the host that lead into a container, such as `8080/tcp`."""
+    for key, published in container.record.ports.items():
+        for entry in published or ():
+            yield f"{entry['HostPort']}/{key.partition('/')[2] or 'tcp'}"
 
 
 def _ports(key: str, value: str) -> set[str]:

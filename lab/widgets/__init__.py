@@ -6,7 +6,7 @@ Lifecycle           the states of containers, and the arrows that they take
 Namespaces          who is in which namespace, and processes from inside and outside
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
-type_in_terminal    a command in a real terminal, with what is typed into it
+type_in_terminal    a command in a real terminal, with what is typed into it; CTRL_C and DETACH are keys
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import open_port, read_port
-from lab.widgets.terminal import type_in_terminal
+from lab.widgets.terminal import CTRL_C, DETACH, type_in_terminal
 
 __all__ = [
+    "CTRL_C",
+    "DETACH",
     "Cgroups",
     "Layers",
     "Lifecycle",

@@ -8,6 +8,13 @@ from collections.abc import Callable
 
 import pexpect
 
+CTRL_C = "\x03"
+"""What the keyboard sends for an interrupt."""
+
+DETACH = "\x10\x11"
+"""Ctrl-P Ctrl-Q: the docker CLI leaves the container and lets it run."""
+
+_KEYS = {CTRL_C: "^C", DETACH: "^P^Q"}
 _PROMPT = r"[$#] $"
 _LIMIT = 30.0
 _COLUMNS = 100
@@ -20,6 +27,7 @@ def type_in_terminal(
 ) -> int | None:
     """Run a command in a real terminal and type lines into it, each at the next prompt.
 
+    A line of CTRL_C or DETACH is keys, sent without Enter, and told as `^C` or `^P^Q`.
     Prints all that the terminal shows, through `show` if one is given.  Returns the exit code,
     None if the command was killed.  Raises pexpect.TIMEOUT if no prompt comes, pexpect.EOF if the
     command ends with lines still to be typed.
@@ -33,7 +41,11 @@ def type_in_terminal(
         for line in lines:
             child.expect(_PROMPT)
             tell(_plain(child.before + child.after))
-            child.sendline(line)
+            if line in _KEYS:
+                tell(f"{_KEYS[line]}\n")
+                child.send(line)
+            else:
+                child.sendline(line)
         child.expect(pexpect.EOF)
         tell(_plain(child.before))
     finally:

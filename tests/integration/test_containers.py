@@ -112,6 +112,21 @@ def test_limits_hold(client: docker.DockerClient) -> None:
     assert b"can't fork" in crowd.logs()
 
 
+def test_filters_by_port(client: docker.DockerClient) -> None:
+    """Is `publish` the port of the host, and `expose` the container's, as with Docker?"""
+    web = client.containers.run("busybox", ["sleep", "60"], ports={"80/tcp": 8976}, detach=True)
+
+    def listed(name: str, port: str) -> bool:
+        return web in client.containers.list(filters={name: port})
+
+    assert listed("publish", "8976")
+    assert listed("publish", "8970-8980/tcp")
+    assert not listed("publish", "80")
+    assert not listed("publish", "8976/udp")
+    assert listed("expose", "80")
+    assert not listed("expose", "8976")
+
+
 def test_list_filters(client: docker.DockerClient) -> None:
     """Do the filters of ps select by state, label, name and image?"""
     running = client.containers.run(

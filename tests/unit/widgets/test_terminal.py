@@ -5,7 +5,7 @@ from __future__ import annotations
 import pexpect
 import pytest
 
-from lab.widgets import type_in_terminal
+from lab.widgets import CTRL_C, type_in_terminal
 
 SHELL = "env PS1=shell#\\  sh"
 
@@ -46,3 +46,11 @@ def test_program_that_ends_too_early() -> None:
     """Is it an error if lines are left to be typed?"""
     with pytest.raises(pexpect.EOF):
         type_in_terminal("true", "echo never", show=lambda text: None)
+
+
+def test_keys_are_sent_without_enter() -> None:
+    """Does Ctrl-C reach the program as the key does, and is it told as one sees it?"""
+    shown: list[str] = []
+    code = type_in_terminal(SHELL, CTRL_C, "exit 4", show=shown.append)
+    assert "shell# ^C\n" in "".join(shown)
+    assert code == 4
