@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+from typing import Protocol
 
 from aiohttp import web
 
@@ -24,27 +25,42 @@ from lab.errors import Conflict, InvalidParameter
 from lab.runtime.stdio import STDERR, STDIN, STDOUT
 
 
+class Listener(Protocol):
+    """A client that is attached, as far as it is told what was written before."""
+
+    @property
+    def closed(self) -> asyncio.Future[None]: ...
+    def send(self, stream: int, data: bytes) -> None: ...
+    async def room(self) -> None: ...
+
+
 def container_of(request: web.Request) -> Container:
     """Return the container that the path names; NotFound."""
     return request.app[ENGINE].containers.get(request.match_info["id"])
 
 
-async def attach(request: web.Request) -> web.StreamResponse:
+def attachable(request: web.Request) -> Container:
+    """Return the container that the path names; Conflict if nobody can attach to it now."""
     container = container_of(request)
     if container.status is Status.PAUSED:
         raise Conflict("Container is paused. Unpause the container before attach or use exec")
     if container.status is Status.RESTARTING:
         name = request.match_info["id"]
         raise Conflict(f"container {name} is restarting, wait until the container is running")
+    return container
+
+
+async def attach(request: web.Request) -> web.StreamResponse:
+    container = attachable(request)
     keys = parse_detach_keys(request.query.get("detachKeys", ""))
-    wanted = _wanted_streams(request)
+    wanted = wanted_streams(request)
     writes = flag(request, "stdin") and flag(request, "stream")
     client = Hijacked(request, container.streams, writes, keys)
     client.wanted = wanted
     client.take_over(_media_type(request, container), "Upgrade" in request.headers)
     if flag(request, "logs") and container.log is not None:
         await client.noticed()
-        await _send_log(container.log, client)
+        await send_log(container.log, client)
     if flag(request, "stream") and not client.closed.done():
         container.streams.attach(client)
         request.app[ENGINE].containers.log_event(container, "attach")
@@ -58,7 +74,7 @@ async def attach(request: web.Request) -> web.StreamResponse:
     return Taken()
 
 
-async def _send_log(log: LogFile, client: Hijacked) -> None:
+async def send_log(log: LogFile, client: Listener) -> None:
     """Send what was written before; returns in the very moment up to which that is."""
     offset, more = 0, True
     with log.opened() as file:
@@ -70,7 +86,7 @@ async def _send_log(log: LogFile, client: Hijacked) -> None:
         _send_lines(read(file, LogQuery(), offset)[0], client)
 
 
-def _send_lines(lines: list[LogLine], client: Hijacked) -> None:
+def _send_lines(lines: list[LogLine], client: Listener) -> None:
     for line in lines:
         client.send(line.stream, line.text.encode())
 
@@ -97,7 +113,7 @@ def terminal_size(request: web.Request) -> tuple[int, int]:
 
 async def logs(request: web.Request) -> web.StreamResponse:
     container = container_of(request)
-    wanted = _wanted_streams(request)
+    wanted = wanted_streams(request)
     if not wanted - {STDIN}:
         raise InvalidParameter("Bad parameters: you must choose at least one stream")
     log = container.log
@@ -123,7 +139,7 @@ async def logs(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def _wanted_streams(request: web.Request) -> frozenset[int]:
+def wanted_streams(request: web.Request) -> frozenset[int]:
     names = {"stdin": STDIN, "stdout": STDOUT, "stderr": STDERR}
     return frozenset(stream for name, stream in names.items() if flag(request, name))
 

@@ -53,10 +53,11 @@ class Filters:
     values: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, request: web.Request, known: frozenset[str]) -> Filters:
+    def of(cls, request: web.Request, known: frozenset[str], strict: bool = True) -> Filters:
         """Parse the parameter, in the CLI's form (a map of maps) or docker-py's (of lists).
 
-        Raises InvalidParameter for other JSON, and for a key that this resource does not have.
+        Raises InvalidParameter for other JSON, and for a key that this resource does not have; if
+        it is not `strict`, such a key is passed over.
         """
         text = request.query.get("filters", "")
         if not text:
@@ -69,9 +70,11 @@ class Filters:
             raise InvalidParameter("invalid filter")
         values = {}
         for key, value in raw.items():
-            if key not in known:
+            texts = _texts(value)
+            if key in known:
+                values[key] = texts
+            elif strict:
                 raise InvalidParameter(f"invalid filter '{key}'")
-            values[key] = _texts(value)
         return cls(values)
 
     def get(self, key: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ async def show_info(request: web.Request) -> web.Response:
 
 
 async def stream_events(request: web.Request) -> web.StreamResponse:
-    filters = Filters.of(request, _EVENT_FILTERS)
+    filters = Filters.of(request, _EVENT_FILTERS, strict=False)
     query = events.EventQuery(
         since_ns=seconds_to_ns(request.query.get("since")),
         until_ns=seconds_to_ns(request.query.get("until")),
@@ -44,16 +44,17 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     )
     journal = request.app[ENGINE].journal
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
+    with events.listening(journal) as ear:
+        await response.prepare(request)
 
-    async def send() -> None:
-        async with aclosing(events.stream(journal, query, time.time_ns())) as entries:
-            async for entry in entries:
-                await response.write(fields.dump(events.to_json(entry)) + b"\n")
+        async def send() -> None:
+            async with aclosing(events.stream(journal, query, time.time_ns(), ear)) as entries:
+                async for entry in entries:
+                    await response.write(fields.dump(events.to_json(entry)) + b"\n")
 
-    await while_wanted(request, send())
-    with suppress(ConnectionError):
-        await response.write_eof()
+        await while_wanted(request, send())
+        with suppress(ConnectionError):
+            await response.write_eof()
     return response
 
 

@@ -8,7 +8,7 @@ is not its own.  Paths are relative, without a leading slash; the root is "".
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -35,7 +35,8 @@ class Entry:
 
     `mode` has the permission bits and set-id bits, `mtime_ns` is nanoseconds since the epoch;
     `checksum` covers header and content, empty for a directory that is only implied; `target`
-    is where a link leads, `content` the number of a file's content.
+    is where a link leads, `content` the number of a file's content; `attributes` are extended
+    attributes by name.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Entry:
     target: str = ""
     content: int = -1
     owner: tuple[int, int] = (0, 0)
+    attributes: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Context:
@@ -121,6 +123,10 @@ class Context:
     def open(self, entry: Entry) -> BinaryIO:
         """Open a file's content for reading."""
         return open(self.scratch / str(entry.content), "rb")
+
+    def attributes(self, entry: Entry) -> Mapping[bytes, bytes]:
+        """Return a file's extended attributes, as the archive of the context has them."""
+        return dict(entry.attributes)
 
     def checksum(self, path: str) -> str:
         """Return the checksum of what `path` leads to; the path itself where there is none."""

@@ -6,7 +6,7 @@
   file, link or directory of another kind that is in the way is replaced, directories are merged.
 * Modes and times are those of the source.  Everything belongs to the owner, and by giving it to
   them Linux takes set-user-id bits off.  What comes out of an image or an archive keeps its own
-  owners and bits instead.
+  owners, bits and extended attributes (file capabilities) instead.
 """
 
 from __future__ import annotations
@@ -119,6 +119,9 @@ class Copier:
             if placed is not None and entry.kind is Kind.FILE:
                 placed[entry.content] = path
         self._give(entry, path)
+        if entry.kind is Kind.FILE and self._owner is None:
+            # after the owner, since Linux takes file capabilities off with a change of that
+            self._bring_attributes(files, entry, path)
         if not is_directory:
             self._root.date(path, _whole_seconds(entry))
 
@@ -141,6 +144,11 @@ class Copier:
         keeps = self._owner is None or self._mode is not None
         if keeps and mode & _SET_ID and entry.kind in (Kind.FILE, Kind.DIRECTORY):
             self._root.set_mode(path, mode)
+
+    def _bring_attributes(self, files: Files, entry: Entry, path: str) -> None:
+        found = files.attributes(entry)
+        if found:
+            self._root.set_attributes(path, found)
 
     def _date(self, directories: list[tuple[str, Entry]]) -> None:
         # last, because making files in a directory changes its time

@@ -5,7 +5,7 @@ Both are trees of entries; paths are relative, without a leading slash, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Protocol
 
 from lab.build.context import Entry
@@ -28,6 +28,9 @@ class Files(Protocol):
 
     def open(self, entry: Entry) -> BinaryIO:
         """Open a file's content for reading; a real file, with a descriptor."""
+
+    def attributes(self, entry: Entry) -> Mapping[bytes, bytes]:
+        """Return the extended attributes that a file brings along, as a layer holds them."""
 
     def checksum(self, path: str) -> str:
         """Return the checksum of what `path` leads to; the path itself where there is none."""

@@ -10,12 +10,13 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from lab.build.context import Entry, Kind, forbidden
 from lab.build.golang import clean
 from lab.build.rootfs import RootFs
+from lab.image import attributes
 
 _CHUNK = 1 << 20
 
@@ -54,6 +55,10 @@ class ImageTree:
     def open(self, entry: Entry) -> BinaryIO:
         return self._root.open(self._paths[entry.content])
 
+    def attributes(self, entry: Entry) -> Mapping[bytes, bytes]:
+        with self.open(entry) as file:
+            return attributes.read(file.fileno())
+
     def checksum(self, path: str) -> str:
         resolved = self.resolve(path)
         entry = self.get(resolved)
@@ -63,6 +68,8 @@ class ImageTree:
         header = f"{resolved}\0{entry.kind.value}\0{entry.mode}\0{uid}\0{gid}\0{entry.target}\0"
         running = hashlib.sha256(header.encode("utf-8", "surrogateescape"))
         if entry.kind is Kind.FILE:
+            for name, value in sorted(self.attributes(entry).items()):
+                running.update(name + b"\0" + value + b"\0")
             with self.open(entry) as file:
                 while piece := file.read(_CHUNK):
                     running.update(piece)

@@ -13,11 +13,12 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from lab.image import attributes
 from lab.kernel import trees
 from lab.kernel.idmap import IdMap
 from lab.kernel.openat2 import Resolve, open_beneath, openat2
@@ -160,6 +161,15 @@ class RootFs:
             file = open_beneath(parent, os.fsencode(name), os.O_RDONLY | os.O_NONBLOCK)
             try:
                 os.fchmod(file, mode)
+            finally:
+                os.close(file)
+
+    def set_attributes(self, path: str, wanted: Mapping[bytes, bytes]) -> None:
+        """Give a file those of these extended attributes that layers carry."""
+        with self._parent(path) as (parent, name):
+            file = open_beneath(parent, os.fsencode(name), os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                attributes.write(file, wanted, self._ids)
             finally:
                 os.close(file)
 

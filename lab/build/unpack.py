@@ -101,6 +101,7 @@ class _Unpacker:
             os.fsdecode(member.link) if member.kind is tar.Kind.SYMLINK else "",
             content,
             (member.uid, member.gid),
+            tuple(member.xattrs.items()),
         )
 
     def _linked(self, member: tar.Member, path: str, checksum: str) -> Entry:
@@ -145,7 +146,8 @@ class _Unpacker:
         return path
 
     def _put(self, path: str, entry: Entry) -> None:
-        self._names_left -= len(path) + len(entry.target) + _ENTRY_COST
+        noted = sum(len(key) + len(value) for key, value in entry.attributes)
+        self._names_left -= len(path) + len(entry.target) + noted + _ENTRY_COST
         if self._names_left < 0:
             raise InvalidParameter("the build context has too many files")
         self._context.put(path, entry)

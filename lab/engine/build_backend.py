@@ -25,6 +25,7 @@ from lab.build.backend import (
 )
 from lab.build.cache import Candidate
 from lab.build.stream import Emit
+from lab.engine import sharing
 from lab.engine.build_output import StepOutput
 from lab.engine.build_records import BuildRecords
 from lab.engine.cache_sources import CacheSources
@@ -204,7 +205,7 @@ class BuildBackend:
         whole = {**CONFIG_DEFAULTS, **config.to_json(), "Image": parent}
 
         async def create() -> Container:
-            host = dict(self._settings.host)
+            host = sharing.adapted(self._settings.host, self._parts.containers.get)
             made = self._parts.containers.create_for_step(self._image(parent), whole, host)
             await self._parts.containers.places.fill(made)
             return made

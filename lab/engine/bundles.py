@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab.engine import commands
+from lab.engine import commands, sharing
 from lab.engine.container_mounts import in_order, runtime_mounts
 from lab.engine.containers import Container
 from lab.engine.etc_files import EtcFiles
@@ -17,6 +17,7 @@ from lab.engine.volumes import Volumes
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Process
 from lab.runtime.bundle import BundlePlan, write_bundle
+from lab.runtime.shared import mounts_of
 from lab.snapshot.base import Snapshotter
 
 
@@ -55,7 +56,7 @@ class Bundles:
         """Write a container's bundle for one run, and return what else its start needs."""
         record, settings = container.record, container.settings
         config = record.config
-        donor = shares.target if "network" in shares.of_target else None
+        donor = shares.donor("network")
         if donor:
             # as with Docker: it is the same machine in the network
             for key in ("Hostname", "Domainname"):
@@ -73,9 +74,9 @@ class Bundles:
             seccomp=seccomp,
             cgroups=self._cgroups,
             owner=self._ids.to_sandbox(0),
-            shm_bytes=settings.shm_bytes,
-            joined=(*shares.of_target, *shares.of_host),
-            on_host=[name for name in ("network", "pid") if name in shares.of_host],
+            shm_bytes=0 if record.host["IpcMode"] == sharing.NONE else settings.shm_bytes,
+            joined=(*shares.of_donors, *shares.of_host),
+            shared=mounts_of(shares.of_host, shares.brought),
             files=donor.folder if donor else None,
             sysctls=settings.security.sysctls,
             init=settings.init,

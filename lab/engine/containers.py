@@ -16,7 +16,7 @@ from lab.engine.logs import LogFile
 from lab.engine.persist import ContainerTable
 from lab.engine.places import Places
 from lab.engine.settings import HostSettings
-from lab.engine.state import Attachment, Record, Status, check, now
+from lab.engine.state import Attachment, Record, Status, check, first_places, now
 from lab.errors import Conflict, InvalidParameter, NotFound
 from lab.ids import ID_PATTERN, check_name, find_prefix, generate_name, new_id, short_id
 from lab.image.archive import export_tree
@@ -161,7 +161,7 @@ class Containers:
             host=host,
             path=path,
             args=args,
-            networks=[Attachment(host["NetworkMode"])] if places is None else places,
+            networks=first_places(host["NetworkMode"]) if places is None else places,
         )
         with ExitStack() as undo:
             self._snapshots.prepare(container_id, self._layers.container_parent(image))

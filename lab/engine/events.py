@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -51,12 +52,17 @@ def to_json(entry: Entry) -> Json:
     return event
 
 
-async def stream(journal: Journal, query: EventQuery, clock_ns: int) -> AsyncGenerator[Entry, None]:
-    """Yield wanted entries: those stored since `since_ns`, then new ones until `until_ns`.
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """What has happened since somebody began to listen, after the entry number `last`."""
 
-    `clock_ns` is the present moment.  Without `since_ns` there is no history, and without
-    `until_ns` no end.
-    """
+    queue: asyncio.Queue[Entry]
+    last: int
+
+
+@contextmanager
+def listening(journal: Journal) -> Iterator[Ear]:
+    """Hear all that happens during the block: also while the answer is still being prepared."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Entry] = asyncio.Queue()
 
@@ -65,14 +71,29 @@ async def stream(journal: Journal, query: EventQuery, clock_ns: int) -> AsyncGen
 
     last = journal.subscribe(listen)
     try:
+        yield Ear(queue, last)
+    finally:
+        journal.unsubscribe(listen)
+
+
+async def stream(
+    journal: Journal, query: EventQuery, clock_ns: int, ear: Ear
+) -> AsyncGenerator[Entry, None]:
+    """Yield wanted entries: those stored since `since_ns`, then those that `ear` hears until
+    `until_ns`.
+
+    `clock_ns` is the present moment.  Without `since_ns` there is no history, and without
+    `until_ns` no end.
+    """
+    try:
         if query.since_ns is not None:
-            stored = journal.replay(query.since_ns, query.until_ns, last)
+            stored = journal.replay(query.since_ns, query.until_ns, ear.last)
             while page := await asyncio.to_thread(list, islice(stored, _PAGE)):
                 for entry in filter(query.wants, page):
                     yield entry
         while True:
             left = None if query.until_ns is None else (query.until_ns - clock_ns) / 1e9
-            entry = await asyncio.wait_for(queue.get(), left)
+            entry = await asyncio.wait_for(ear.queue.get(), left)
             clock_ns = max(clock_ns, entry.at_ns)
             if query.until_ns is not None and entry.at_ns > query.until_ns:
                 return
@@ -80,8 +101,6 @@ async def stream(journal: Journal, query: EventQuery, clock_ns: int) -> AsyncGen
                 yield entry
     except TimeoutError:
         return
-    finally:
-        journal.unsubscribe(listen)
 
 
 def _matches(entry: Entry, key: str, values: tuple[str, ...]) -> bool:

@@ -16,7 +16,7 @@ from lab.engine.logged import logged
 from lab.engine.pausing import Pausing
 from lab.engine.signals import exit_code
 from lab.engine.state import Status, check
-from lab.errors import Conflict, InvalidParameter, NotFound, StartError
+from lab.errors import Conflict, InvalidParameter, NotFound
 from lab.ids import find_prefix, new_id
 from lab.oci import fields
 from lab.oci.runtime_spec import Process, process_to_bytes
@@ -26,8 +26,9 @@ from lab.runtime.requests import ExecRequest
 from lab.runtime.stdio import Streams
 from lab.runtime.task import Task, Tasks
 
-NOT_FOUND, NOT_STARTED = 127, 126
-"""Exit codes of an exec whose program is not there, and of one that could not start otherwise."""
+NOT_STARTED = 126
+"""Exit code of an exec that could not start, also because its program is not there: engines before
+version 28 say so.  Source: moby, pull request 48552."""
 
 KEPT = 200
 """How many ended execs are remembered, so that their exit codes can be asked for."""
@@ -123,9 +124,8 @@ class Execs:
             wanted.started = True
             try:
                 await self._start(wanted, console_size)
-            except BaseException as error:
-                ran = isinstance(error, StartError) and error.exit_code == NOT_FOUND
-                wanted.exit_code = NOT_FOUND if ran else NOT_STARTED
+            except BaseException:
+                wanted.exit_code = NOT_STARTED
                 raise
 
     async def _start(self, wanted: Exec, console_size: tuple[int, int]) -> None:

@@ -125,8 +125,8 @@ class Lifecycle:
                 names=plans.names_fd,
                 cgroups=self._cgroups.join_files(container.id),
                 seccomp=bundle.seccomp,
-                joins=shares.of_target,
-                target=shares.target.task if shares.target else None,
+                donors=shares.tasks(),
+                host_ipc="ipc" in shares.of_host,
             )
             self._running[request.id] = container
             undo.callback(self._running.pop, request.id, None)

@@ -27,6 +27,8 @@ def parse_platform(text: str) -> Platform:
     if len(parts) == 1 and parts[0] == "linux":
         return own_platform()
     if len(parts) not in (2, 3) or not all(parts):
-        raise InvalidParameter(f'"{text}": unknown operating system or architecture')
+        raise InvalidParameter(
+            f'"{text}": unknown operating system or architecture: invalid argument'
+        )
     system, machine = parts[:2]
     return Platform(system, _ARCHITECTURES.get(machine, machine), *parts[2:])

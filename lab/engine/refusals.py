@@ -1,22 +1,19 @@
-"""What Docker can do with a container and this engine cannot yet: refused by the option's name."""
+"""What Docker can do with a container and this engine cannot: refused by the option's name."""
 
 from __future__ import annotations
+
+import re
 
 from lab.errors import InvalidParameter, Unsupported
 from lab.oci import fields
 from lab.oci.fields import Json
 
 _HOST = {
-    "DeviceCgroupRules": "--device-cgroup-rule",
     "CpuRealtimePeriod": "--cpu-rt-period",
     "CpuRealtimeRuntime": "--cpu-rt-runtime",
     "CgroupParent": "--cgroup-parent",
 }
-_MODES = {
-    "UsernsMode": ("",),
-    "CgroupnsMode": ("", "private"),
-    "Isolation": ("", "default"),
-}
+_RULE = re.compile(r"[acb] (?:[0-9]+|\*):(?:[0-9]+|\*) [rwm]{1,3}")
 
 
 def refuse_unsupported(host: Json) -> None:
@@ -31,12 +28,29 @@ def refuse_unsupported(host: Json) -> None:
     for key, option in _HOST.items():
         if host.get(key):
             raise _refusal(option)
-    for key, known in _MODES.items():
-        if fields.text(host, key) not in known:
-            raise Unsupported(f"this engine does not support {key} {host[key]!r} yet")
+    _check_modes(host)
+    for rule in fields.texts(host, "DeviceCgroupRules"):
+        if not _RULE.fullmatch(rule):
+            raise InvalidParameter(f"invalid device cgroup rule format: '{rule}'")
     runtime = fields.text(host, "Runtime")
     if runtime not in ("", "lab"):
         raise InvalidParameter(f"unknown or invalid runtime name: {runtime}")
+
+
+def _check_modes(host: Json) -> None:
+    users, groups = fields.text(host, "UsernsMode"), fields.text(host, "CgroupnsMode")
+    if users not in ("", "host"):
+        raise InvalidParameter(f"invalid USER mode: {users}")
+    if users:
+        raise Unsupported(
+            "this engine does not support --userns host: it keeps the users of every container "
+            "apart from those of the host"
+        )
+    if groups not in ("", "private", "host"):
+        raise InvalidParameter(f"invalid cgroup namespace mode: {groups}")
+    isolation = fields.text(host, "Isolation")
+    if isolation not in ("", "default"):
+        raise InvalidParameter(f"invalid isolation ({isolation}): linux only supports 'default'")
 
 
 def _refusal(option: str) -> Unsupported:

@@ -169,6 +169,11 @@ def verify(host: Json, supports: Supports, cpus: int, update: bool = False) -> l
             "OOM killer is disabled for the container, but no memory limit is set, "
             "this can result in the system running out of resources."
         )
+    if host.get("DeviceCgroupRules"):
+        warnings.append(
+            "Rules for devices change nothing here: containers cannot make device nodes, and no "
+            "device that they have is kept from them."
+        )
     return warnings
 
 

@@ -196,6 +196,11 @@ def check(action: str, name: str, status: Status) -> None:
     raise Conflict(f"container {name} is not running")
 
 
+def first_places(mode: str) -> list[Attachment]:
+    """Return the places of a container with this network mode; none with another one's network."""
+    return [] if mode.startswith("container:") else [Attachment(mode)]
+
+
 def now() -> str:
     """Return the present moment as RFC 3339 with nanoseconds."""
     return moment(datetime.now(UTC).timestamp())

@@ -14,7 +14,6 @@ from pathlib import Path
 from lab.kernel.idmap import CONTAINER_IDS
 from lab.oci.runtime_spec import Linux, Mount, Process, Spec
 from lab.runtime import reaper
-from lab.runtime.rootfs import OF_SANDBOX
 
 _NAMESPACES = Linux().namespaces
 _CGROUP_OPTIONS = ("ro", "nosuid", "nodev", "noexec")
@@ -31,11 +30,11 @@ class BundlePlan:
 
     `hosts` are (address, names) lines for /etc/hosts; `resolv_conf` is that file's text;
     `owner` the sandbox id of the container's root; `cgroups` names the hierarchies to show
-    (`unified`, or version 1 controllers); `shm_bytes` is the size of /dev/shm.  `joined` are the
-    namespaces that it does not have for itself, by the runtime specification's names; `on_host`
-    those of them (`network`, `pid`) that are the sandbox's own.  `files` is the folder of another
-    container whose three files are shown, since it has the same network.  `init` says that
-    lab.runtime.reaper's program is to be the first process.
+    (`unified`, or version 1 controllers); `shm_bytes` is the size of /dev/shm, 0 for none.  `joined`
+    are the namespaces that it does not have for itself, by the runtime specification's names;
+    `shared` is what shows those of them that it may not mount itself (lab.runtime.shared).  `files`
+    is the folder of another container whose three files are shown, since it has the same network.
+    `init` says that lab.runtime.reaper's program is to be the first process.
     """
 
     hostname: str
@@ -51,7 +50,7 @@ class BundlePlan:
     owner: int
     shm_bytes: int
     joined: Sequence[str] = ()
-    on_host: Sequence[str] = ()
+    shared: Sequence[Mount] = ()
     files: Path | None = None
     sysctls: Mapping[str, str] = field(default_factory=dict)
     init: bool = False
@@ -73,9 +72,9 @@ def write_bundle(folder: Path, process: Process, plan: BundlePlan) -> None:
         root_readonly=plan.readonly,
         # as in Docker the three files come last: a bound /etc does not hide them
         mounts=(
-            *(OF_SANDBOX[name] for name in plan.on_host),
-            _shared_memory(plan),
-            *_cgroup_mounts(plan.cgroups),
+            *plan.shared,
+            *_shared_memory(plan),
+            *([] if "cgroup" in plan.joined else _cgroup_mounts(plan.cgroups)),
             *plan.mounts,
             *own,
         ),
@@ -133,9 +132,12 @@ def _init_program(folder: Path, owner: int) -> Mount:
     return Mount(reaper.PATH, "bind", str(path), ("rbind", "own", "ro"))
 
 
-def _shared_memory(plan: BundlePlan) -> Mount:
+def _shared_memory(plan: BundlePlan) -> list[Mount]:
+    """Return what shows shared memory of the container's own, if it has any."""
+    if not plan.shm_bytes or "ipc" in plan.joined:
+        return []
     options = ("nosuid", "nodev", "noexec", "mode=1777", f"size={plan.shm_bytes}")
-    return Mount("/dev/shm", "tmpfs", "shm", options)
+    return [Mount("/dev/shm", "tmpfs", "shm", options)]
 
 
 def _cgroup_mounts(hierarchies: Sequence[str]) -> list[Mount]:

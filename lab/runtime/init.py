@@ -20,7 +20,7 @@ from lab.kernel.flags import CLONE, PR
 from lab.kernel.idmap import IdMap
 from lab.oci.runtime_spec import Mount, Spec
 from lab.runtime import binds, namespaces, process, rootfs, sync, wiring
-from lab.runtime.rootfs import OF_SANDBOX
+from lab.runtime.shared import Donor, is_shared, open_shared
 
 _INSIDE = ("/dev", "/proc", "/sys")
 """Binds below these, and below a tmpfs, are attached by init, which mounts its own file systems
@@ -45,9 +45,8 @@ class Request:
     seccomp: bytes | None
     launcher: socket.socket
     traced: bool = False
-    joins: tuple[str, ...] = ()
-    target: int | None = None
-    """Namespaces to join, and a pidfd of the process that they are of."""
+    donors: tuple[Donor, ...] = ()
+    """Whose namespaces to join: first whose user namespace it is."""
 
     @classmethod
     def from_message(
@@ -57,8 +56,7 @@ class Request:
         filters: dict[str, bytes],
         launcher: socket.socket,
     ) -> Request:
-        joins = tuple(message["joins"])
-        target = fds.pop(0) if joins else None
+        donors = tuple(Donor(tuple(names), fds.pop(0)) for names in message["joins"])
         return cls(
             bundle=message["bundle"],
             base=message["base"],
@@ -74,8 +72,7 @@ class Request:
             seccomp=filter_of(message, filters),
             launcher=launcher,
             traced=message.get("trace") is not None,
-            joins=joins,
-            target=target,
+            donors=donors,
         )
 
 
@@ -121,7 +118,7 @@ def _clone_init(request: Request, flags: CLONE) -> int:
     Who has joined another container's user namespace can do nothing in the sandbox any more: so
     where namespaces are joined, a process in between does that, and clones.
     """
-    if request.target is None:
+    if not request.donors:
         return syscalls.clone(flags)
     reader, writer = os.pipe()
     between = syscalls.clone(CLONE(0))
@@ -134,12 +131,14 @@ def _clone_init(request: Request, flags: CLONE) -> int:
             os._exit(127)
         os.close(reader)
         return int(told)
-    syscalls.setns(request.target, namespaces.flags_of(request.joins))
+    # the user namespace last: it takes away what the others need
+    for donor in reversed(request.donors):
+        syscalls.setns(donor.pidfd, namespaces.flags_of(donor.names))
     pid = syscalls.clone(flags)
     if pid:
         os.write(writer, str(pid).encode())
         os._exit(0)
-    for fd in (reader, writer, request.target):
+    for fd in (reader, writer, *(donor.pidfd for donor in request.donors)):
         os.close(fd)
     return 0
 
@@ -168,8 +167,9 @@ def join_cgroups(files: list[str]) -> None:
 def _attach_binds(request: Request, spec: Spec) -> list[tuple[str, Mount]]:
     """Attach the binds; return those that init is to place, and where they are until then."""
     wanted = [mount for mount in spec.mounts if mount.type == "bind"]
-    shared = [mount for mount in wanted if mount in OF_SANDBOX.values()]
-    trees = {mount: rootfs.of_sandbox(mount, f"{request.bundle}/shown") for mount in shared}
+    folder, state = f"{request.bundle}/shown", request.hidden[0]
+    shared = [mount for mount in wanted if is_shared(mount)]
+    trees = {mount: open_shared(mount, request.donors, folder, state) for mount in shared}
     trees |= binds.open_all([mount for mount in wanted if mount not in trees], request)
     inside = (*_INSIDE, *(mount.destination for mount in spec.mounts if mount.type == "tmpfs"))
     late = []
@@ -196,7 +196,7 @@ def _init(spec: Spec, request: Request, late: list[tuple[str, Mount]], gate: int
     syscalls.prctl(PR.SET_DUMPABLE, 0)
     os.setsid()
     os.umask(0)
-    rootfs.enter_root(trees.keys() & set(OF_SANDBOX.values()))
+    rootfs.enter_root([mount.destination for mount in trees if is_shared(mount)])
     for mount in spec.mounts:
         if mount in trees:
             binds.place(trees[mount], mount)

@@ -31,9 +31,10 @@ class TaskRequest:
     names: int | None = None
     cgroups: Sequence[str] = ()
     seccomp: str = ""
-    joins: Sequence[str] = ()
-    target: Task | None = None
-    """A task whose namespaces `joins` it is to have, `user` among them."""
+    donors: Sequence[tuple[Task, Sequence[str]]] = ()
+    """Tasks, each with those of its namespaces that it is to have; `user` is of the first one."""
+    host_ipc: bool = False
+    """Whether it has the sandbox's shared memory."""
 
 
 @dataclass(frozen=True, slots=True)

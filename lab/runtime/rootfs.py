@@ -20,12 +20,7 @@ from lab.oci.runtime_spec import Mount
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 PROC = Mount("/proc", "proc", "proc", ("nosuid", "nodev", "noexec"))
 SYS = Mount("/sys", "sysfs", "sysfs", ("nosuid", "nodev", "noexec", "ro"))
-OF_SANDBOX = {
-    "network": Mount("/sys", "bind", "sysfs", ("ro",)),
-    "pid": Mount("/proc", "bind", "proc", ()),
-}
-"""What a container does not mount itself that shares these namespaces with the sandbox: only who
-rules a namespace may."""
+MESSAGE_QUEUES = Mount("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "nodev", "noexec"))
 
 _LINKS = {
     "/dev/fd": "/proc/self/fd",
@@ -68,10 +63,10 @@ def mount_layers(mounts: list[Mount], base: str, target: str) -> None:
     os.chdir(target)
 
 
-def enter_root(shared: Collection[Mount] = ()) -> None:
+def enter_root(shared: Collection[str] = ()) -> None:
     """Make the current folder (a mount) the root, and mount what the specification asks for.
 
-    What is `shared` with the sandbox (of OF_SANDBOX) is left to the caller.
+    What is `shared` with others (places as in lab.runtime.shared) is left to the caller.
     """
     devices = {name: _clone_device(name) for name in DEVICES}
     # the copy is ours to move; the mount itself is locked, since it came from outside
@@ -84,26 +79,13 @@ def enter_root(shared: Collection[Mount] = ()) -> None:
     # the old root now lies over the new one; absolute paths already start in the new one, and
     # /proc and /sys may only be mounted while the old ones can still be seen
     for mount in (PROC, SYS):
-        if mount.destination not in {each.destination for each in shared}:
+        if mount.destination not in shared:
             mount_at(mount)
     syscalls.umount2(".", MNT.DETACH)
     os.chdir("/")
     _fill_dev(devices)
-
-
-def of_sandbox(mount: Mount, folder: str) -> int:
-    """Return a detached /sys or /proc (of OF_SANDBOX) that shows the sandbox, where the caller is.
-
-    It is mounted on `folder` for a moment, in the caller's mount namespace.
-    """
-    os.makedirs(folder, exist_ok=True)
-    own = SYS if mount.source == SYS.source else PROC
-    flags, _ = split_options(own.options)
-    syscalls.mount(own.source, folder, own.type, flags)
-    try:
-        return syscalls.open_tree(AT_FDCWD, folder, OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC)
-    finally:
-        syscalls.umount2(folder, MNT.DETACH)
+    if MESSAGE_QUEUES.destination not in shared:
+        mount_at(MESSAGE_QUEUES)
 
 
 def seal() -> None:
@@ -153,7 +135,6 @@ def _fill_dev(devices: dict[str, int]) -> None:
         os.close(fd)
     terminals = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
     mount_at(Mount("/dev/pts", "devpts", "devpts", terminals))
-    mount_at(Mount("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "nodev", "noexec")))
     for path, target in _LINKS.items():
         os.symlink(target, path)
 

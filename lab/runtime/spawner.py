@@ -25,6 +25,7 @@ from lab.kernel.tap import tap
 from lab.runtime import namespaces, sync, tree
 from lab.runtime.enter import enter
 from lab.runtime.init import Request, guarded_exit, set_up
+from lab.runtime.shared import mount_host_shm
 from lab.runtime.wiring import look_inside
 
 _ETH_P_IP = 0x0800
@@ -135,6 +136,9 @@ class Spawner:
         self._send({**answer, "exit_code": code})
 
     def _fork(self, message: dict[str, Any], fds: list[int], poll: select.poll) -> None:
+        if message.get("host_ipc"):
+            # here and not in the child: all containers that share it are to have the same one
+            mount_host_shm(message["hidden"][0])
         start = _Starting(message["id"], trace=message.get("trace"))
         reader, writer = os.pipe2(os.O_CLOEXEC)
         tap.listener = None if start.trace is None else start.hear

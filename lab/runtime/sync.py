@@ -36,11 +36,12 @@ from lab.kernel.tap import shown, tap
 
 START = "start"
 """id, bundle, base, rootfs, endpoints, names, cgroups, ids, idmapped, hidden, bind_root, seccomp,
-joins; and `trace`, for START and EXEC, where somebody wants to know the system calls that they lead to.
+joins, host_ipc; and `trace`, for START and EXEC, where somebody wants to know the system calls that
+they lead to.
 
-Its fds are, where it `joins` namespaces, a pidfd of who has them; standard input, output and error,
-or the one socket that a terminal is sent through; with `names` one more, the channel that the
-sockets of the container's embedded DNS are sent to."""
+Its fds are a pidfd for each list of names in `joins`, of who has these namespaces, `user` being in
+the first list; standard input, output and error, or the one socket that a terminal is sent through;
+with `names` one more, the channel that the sockets of the container's embedded DNS are sent to."""
 EXEC = "exec"
 """id, process (path of its JSON), cgroups, ids, seccomp; fds: a pidfd of init, then as in START."""
 FILTER = "filter"

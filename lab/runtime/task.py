@@ -118,15 +118,17 @@ class Tasks:
             "seccomp": request.seccomp,
             "hidden": self._hidden,
             "bind_root": self._bind_root,
-            "joins": list(request.joins) if request.target else [],
+            "joins": [list(names) for _, names in request.donors],
+            "host_ipc": request.host_ipc,
             **self._common,
         }
         with ExitStack() as stack:
-            fds = list(stdio)
-            if request.target is not None:
-                target = request.target.hold()
-                stack.callback(target.close)
-                fds.insert(0, target.pidfd)
+            fds: list[int] = []
+            for donor, _ in request.donors:
+                held = donor.hold()
+                stack.callback(held.close)
+                fds.append(held.pidfd)
+            fds += stdio
             if request.names is not None:
                 fds.append(request.names)
             return self._launch(message, fds)

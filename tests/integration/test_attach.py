@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 import time
 from collections.abc import Callable
 
+import aiohttp
 import docker
 import pytest
 from docker.models.containers import Container
@@ -246,3 +248,33 @@ def test_leaving_by_keys_is_an_event(client: docker.DockerClient, engine: Engine
     filters = {"container": container.id, "event": ["attach", "detach"]}
     found = client.events(since=begin, until=int(time.time()) + 1, filters=filters, decode=True)
     assert [event["Action"] for event in found] == ["attach", "detach"]
+
+
+def test_a_web_socket(client: docker.DockerClient, engine: EngineProcess) -> None:
+    """Do input and output travel in messages, and does the end of the program end the connection?"""
+    container = client.containers.create(
+        "busybox", ["sh", "-c", "read x; echo got $x"], stdin_open=True
+    )
+
+    async def talk() -> list[bytes]:
+        path = engine.host.removeprefix("unix://")
+        connector = aiohttp.UnixConnector(path)
+        address = f"http://engine/v1.47/containers/{container.id}/attach/ws?{ALL}"
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.ws_connect(address, receive_timeout=20) as connection,
+        ):
+            await asyncio.to_thread(container.start)
+            await connection.send_bytes(b"word\n")
+            return [message.data async for message in connection]
+
+    assert b"".join(asyncio.run(talk())) == b"got word\n"
+    assert container.wait(timeout=20)["StatusCode"] == 0
+
+
+def test_an_exec_whose_program_is_missing(client: docker.DockerClient) -> None:
+    """Is it told in the output, and is 126 its exit code, as of engines before version 28?"""
+    container = client.containers.run("busybox", "sleep 1000", detach=True)
+    code, output = container.exec_run("nosuch")
+    assert code == 126
+    assert b'exec: "nosuch": executable file not found in $PATH' in output

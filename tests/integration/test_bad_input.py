@@ -63,7 +63,7 @@ OK = {"Image": "busybox", "Cmd": ["true"]}
         ({**OK, "HostConfig": {"Ulimits": [{"Name": "x"}]}}, 400, "invalid ulimit type: x"),
         ({**OK, "HostConfig": {"NanoCpus": 10**15}}, 400, "range of CPUs is from 0.01 to"),
         ({**OK, "HostConfig": {"Runtime": "runc"}}, 400, "unknown or invalid runtime name: runc"),
-        ({**OK, "HostConfig": {"CgroupnsMode": "host"}}, 501, "CgroupnsMode 'host'"),
+        ({**OK, "HostConfig": {"UsernsMode": "host"}}, 501, "--userns host"),
         ({**OK, "WorkingDir": "rel"}, 400, "the working directory 'rel' is invalid"),
         ({**OK, "StopSignal": "BOGUS"}, 400, "invalid signal: BOGUS"),
         ({**OK, "MacAddress": "02:42"}, 400, "invalid MAC address"),

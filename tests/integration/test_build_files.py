@@ -177,3 +177,48 @@ def _context(text: str, packed: io.BytesIO) -> bytes:
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def test_file_capabilities_are_kept(cli: Cli, client: docker.DockerClient, tmp_path: Path) -> None:
+    """Does a program keep the right that its file gives it, out of an archive and another stage?"""
+    with tarfile.open(tmp_path / "program.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("opt/busybox")
+        member.mode = 0o755
+        content = _program(client)
+        member.size = len(content)
+        member.pax_headers = {"SCHILY.xattr.security.capability": _NET_ADMIN}
+        archive.addfile(member, io.BytesIO(content))
+    (tmp_path / "Dockerfile").write_text(
+        "FROM busybox AS maker\nADD program.tar /\n"
+        "FROM busybox\nCOPY --from=maker /opt /opt\nUSER 1000\n"
+        "CMD /opt/busybox grep CapEff /proc/self/status\n"
+    )
+    assert cli("build", "-t", "capable", ".").returncode == 0
+    shown = client.containers.run("capable", remove=True, cap_add=["NET_ADMIN"])
+    assert shown == b"CapEff:\t0000000000001000\n"
+
+
+_NET_ADMIN = "\x01\0\0\x02\0\x10\0\0" + "\0" * 12
+"""A file capability of revision 2: CAP_NET_ADMIN, effective.  Source: capabilities(7)."""
+
+
+def _program(client: docker.DockerClient) -> bytes:
+    made = client.containers.create("busybox")
+    pieces, _ = made.get_archive("/bin/busybox")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+        (member,) = archive.getmembers()
+        content = archive.extractfile(member)
+        assert content is not None
+        return content.read()
+
+
+def test_the_network_of_a_container(cli: Cli, client: docker.DockerClient, tmp_path: Path) -> None:
+    """Do the commands of a build have the network of a container, and is one missed that is not?"""
+    serve = ["httpd", "-f", "-p", "80", "-h", "/etc"]
+    server = client.containers.run("busybox", serve, detach=True, hostname="of-the-server")
+    text = "FROM busybox\nRUN wget -qO- http://127.0.0.1/hostname; hostname\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    made = cli("build", "--no-cache", "--network", f"container:{server.name}", ".")
+    assert made.returncode == 0 and made.stdout.count("of-the-server\n") == 2
+    missed = cli("build", "--no-cache", "--network", "container:nosuch", ".")
+    assert missed.returncode == 1 and "No such container: nosuch" in missed.stderr

@@ -69,3 +69,8 @@ def test_nothing_falls_between_past_and_present(client: docker.DockerClient) -> 
     events = history(client, event="die")
     for container in containers:
         assert sum(event["Actor"]["ID"] == container.id for event in events) == 1
+
+
+def test_unknown_filters(client: docker.DockerClient) -> None:
+    """Is a filter that events do not have passed over, as by Docker?"""
+    assert history(client, type="network", nosuch="1") == history(client, type="network")

@@ -80,6 +80,73 @@ def test_one_process_list_for_two(client: docker.DockerClient, server: Container
     assert waiting.wait(timeout=20)["StatusCode"] == 137
 
 
+def test_shared_memory_of_another(client: docker.DockerClient) -> None:
+    """Are its /dev/shm and queues those of a container that allows it, and is any other refused?"""
+    command = ["sh", "-c", "echo common > /dev/shm/note; exec sleep 1000"]
+    donor = client.containers.run("busybox", command, detach=True, ipc_mode="shareable")
+    until(lambda: donor.exec_run("cat /dev/shm/note").exit_code == 0, what="the note is written")
+    command = "cat /dev/shm/note; echo back > /dev/shm/note; readlink /proc/self/ns/ipc"
+    shown = run(client, f"{command}; ls -d /dev/mqueue", ipc_mode=f"container:{donor.id}")
+    namespace = donor.exec_run("readlink /proc/self/ns/ipc").output.decode()
+    assert shown == f"common\n{namespace}/dev/mqueue\n"
+    assert donor.exec_run("cat /dev/shm/note").output == b"back\n"
+    private = client.containers.run("busybox", "sleep 1000", detach=True)
+    with pytest.raises(APIError, match="non-shareable IPC") as caught:
+        run(client, "true", ipc_mode=f"container:{private.id}")
+    assert caught.value.status_code == 400
+
+
+def test_shared_memory_of_the_host(client: docker.DockerClient) -> None:
+    """Do all containers with --ipc host share memory, and one with none have no such folder?"""
+    command = ["sh", "-c", "echo all > /dev/shm/note; exec sleep 1000"]
+    first = client.containers.run("busybox", command, detach=True, ipc_mode="host")
+    until(lambda: first.exec_run("cat /dev/shm/note").exit_code == 0, what="the note is written")
+    shown = run(client, "cat /dev/shm/note && rm /dev/shm/note", ipc_mode="host")
+    assert shown == "all\n"
+    assert run(client, "ls -d /dev/shm || true", ipc_mode="none") == ""
+
+
+def test_namespaces_of_several(client: docker.DockerClient, server: Container) -> None:
+    """Can the network be one container's, the processes another's, and shared memory a third's?"""
+    command = ["sh", "-c", "echo third > /dev/shm/note; exec sleep 1003"]
+    third = client.containers.run("busybox", command, detach=True, ipc_mode="shareable")
+    second = client.containers.run("busybox", "sleep 1002", detach=True)
+    until(lambda: third.exec_run("cat /dev/shm/note").exit_code == 0, what="the note is written")
+    modes = {
+        "network_mode": f"container:{server.id}",
+        "pid_mode": f"container:{second.id}",
+        "ipc_mode": f"container:{third.id}",
+    }
+    made = client.containers.run("busybox", "sleep 1004", detach=True, **modes)
+    command = "ps; cat /dev/shm/note; cat /etc/hostname; ping -c 1 127.0.0.1"
+    shown = made.exec_run(["sh", "-c", command]).output.decode()
+    for expected in ("sleep 1002", "sleep 1004", "third\n", "server\n", "1 packets received"):
+        assert expected in shown
+    assert "sleep 1003" not in shown and "httpd" not in shown
+    second.kill()
+    assert made.wait(timeout=20)["StatusCode"] == 137
+
+
+def test_the_hosts_control_groups(client: docker.DockerClient) -> None:
+    """Does --cgroupns host show where in the host's groups a container is, and nothing to change?"""
+    if not client.info()["CgroupDriver"] or client.info()["CgroupDriver"] == "none":
+        pytest.skip("there are no control groups here")
+    options = {"cgroupns": "host"}
+    shown = run(client, "cat /proc/self/cgroup; mkdir /sys/fs/cgroup/own 2>&1 || true", **options)
+    assert "/lab-" in shown and "Read-only file system" in shown
+    assert "/lab-" not in run(client, "cat /proc/self/cgroup")
+
+
+def test_rules_for_devices(client: docker.DockerClient) -> None:
+    """Are they recorded, with a word that they change nothing?"""
+    rules = ["c 7:* rwm"]
+    host = client.api.create_host_config(device_cgroup_rules=rules)
+    made = client.api.create_container("busybox", "true", host_config=host)
+    assert any("Rules for devices" in warning for warning in made["Warnings"])
+    shown = client.api.inspect_container(made["Id"])
+    assert shown["HostConfig"]["DeviceCgroupRules"] == rules
+
+
 def test_the_hosts_processes(client: docker.DockerClient, server: Container) -> None:
     """Are all processes of the sandbox seen, none of the lab's own touched, and none left behind?"""
     shown = run(client, "ps; kill -9 1; cat /proc/1/environ || true", pid_mode="host")

@@ -71,6 +71,12 @@ def test_filters(filters: dict[str, tuple[str, ...]], wanted: set[int]) -> None:
     assert {entry.seq for entry in (START, EXEC, PULL, CONNECT) if query.wants(entry)} == wanted
 
 
+async def listen(journal: Journal, query: EventQuery, now: int) -> AsyncGenerator[Entry, None]:
+    with events.listening(journal) as ear:
+        async for entry in events.stream(journal, query, now, ear):
+            yield entry
+
+
 async def take(stream: AsyncGenerator[Entry, None], count: int) -> list[str]:
     return [(await asyncio.wait_for(anext(stream), 10)).actor for _ in range(count)]
 
@@ -81,7 +87,7 @@ def test_past_and_present(journal: Journal) -> None:
     async def work() -> None:
         for number in range(600):
             journal.append("a", "b", str(number))
-        stream = events.stream(journal, EventQuery(since_ns=0), time.time_ns())
+        stream = listen(journal, EventQuery(since_ns=0), time.time_ns())
         got = await take(stream, 1)
         thread = threading.Thread(
             target=lambda: [journal.append("a", "b", str(n)) for n in range(600, 700)]
@@ -101,7 +107,7 @@ def test_the_present_only(journal: Journal) -> None:
 
     async def work() -> None:
         journal.append("a", "b", "old")
-        stream = events.stream(journal, EventQuery(), time.time_ns())
+        stream = listen(journal, EventQuery(), time.time_ns())
         first = asyncio.create_task(take(stream, 1))
         while not journal._listeners:
             await asyncio.sleep(0)
@@ -119,10 +125,10 @@ def test_until_when(journal: Journal) -> None:
         first = journal.append("a", "b", "1")
         journal.append("a", "b", "2")
         past = EventQuery(since_ns=0, until_ns=first.at_ns)
-        assert [e.actor async for e in events.stream(journal, past, time.time_ns())] == ["1"]
+        assert [e.actor async for e in listen(journal, past, time.time_ns())] == ["1"]
         now = time.time_ns()
         soon = EventQuery(since_ns=0, until_ns=now + 50_000_000)
-        assert [e.actor async for e in events.stream(journal, soon, now)] == ["1", "2"]
+        assert [e.actor async for e in listen(journal, soon, now)] == ["1", "2"]
         assert time.time_ns() >= now + 40_000_000
         assert not journal._listeners
 

@@ -60,8 +60,8 @@ def test_limits_of_processes() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "option"),
     [
-        ("UsernsMode", "host", "UsernsMode"),
-        ("CgroupnsMode", "host", "CgroupnsMode"),
+        ("UsernsMode", "host", "--userns host"),
+        ("CgroupParent", "/a", "--cgroup-parent"),
     ],
 )
 def test_what_is_not_there_yet_is_named(key: str, value: object, option: str) -> None:
@@ -77,6 +77,10 @@ def test_what_is_not_there_yet_is_named(key: str, value: object, option: str) ->
         ("LogConfig", {"Type": "parchment"}, "no log driver named 'parchment' is registered"),
         ("StorageOpt", {"size": "1g"}, "--storage-opt is supported only for overlay over xfs"),
         ("Runtime", "crun", "unknown or invalid runtime name: crun"),
+        ("UsernsMode", "own", "invalid USER mode: own"),
+        ("CgroupnsMode", "own", "invalid cgroup namespace mode: own"),
+        ("Isolation", "hyperv", "linux only supports 'default'"),
+        ("DeviceCgroupRules", ["c 1:1  rwm"], "invalid device cgroup rule format: 'c 1:1  rwm'"),
         ("ShmSize", -1, "SHM size can not be less than 0"),
         ("Tmpfs", {"relative": ""}, "mount path must be absolute"),
     ],

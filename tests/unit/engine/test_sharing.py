@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.engine.sharing import check
-from lab.errors import InvalidParameter, Unsupported
+from lab.errors import InvalidParameter
 
 HOST: dict[str, Any] = {"NetworkMode": "bridge", "PidMode": "", "IpcMode": "private", "UTSMode": ""}
 SHARED = {"NetworkMode": "container:web"}
@@ -24,6 +24,9 @@ SHARED = {"NetworkMode": "container:web"}
         {"PidMode": "host"},
         {"IpcMode": "shareable"},
         {"IpcMode": ""},
+        {"IpcMode": "none"},
+        {"IpcMode": "host"},
+        {"IpcMode": "container:web"},
     ],
 )
 def test_possible(host: dict[str, Any]) -> None:
@@ -72,10 +75,3 @@ def test_refused(config: dict[str, Any], host: dict[str, Any], message: str) -> 
     with pytest.raises(InvalidParameter) as caught:
         check(config, {**HOST, **host})
     assert caught.value.message == message
-
-
-@pytest.mark.parametrize("mode", ["host", "container:web"])
-def test_shared_memory(mode: str) -> None:
-    """Is what this engine has not refused with what to do instead?"""
-    with pytest.raises(Unsupported, match="--ipc private"):
-        check({}, {**HOST, "IpcMode": mode})
