@@ -52,7 +52,7 @@ SPAWNER = {"lab.kernel", "lab.errors", "lab.oci.runtime_spec", "lab.runtime.sync
 SPAWNER_MODULES = {
     f"lab.runtime.{name}"
     for name in (
-        "spawner init enter binds tree rootfs process users namespaces capabilities wiring"
+        "spawner init enter binds tree rootfs shared process users namespaces capabilities wiring"
     ).split()
 }
 
