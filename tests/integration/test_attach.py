@@ -262,13 +262,13 @@ def test_a_web_socket(client: docker.DockerClient, engine: EngineProcess) -> Non
         address = f"http://engine/v1.47/containers/{container.id}/attach/ws?{ALL}"
         async with (
             aiohttp.ClientSession(connector=connector) as session,
-            session.ws_connect(address, receive_timeout=20) as connection,
+            session.ws_connect(address) as connection,
         ):
             await asyncio.to_thread(container.start)
             await connection.send_bytes(b"word\n")
             return [message.data async for message in connection]
 
-    assert b"".join(asyncio.run(talk())) == b"got word\n"
+    assert b"".join(asyncio.run(asyncio.wait_for(talk(), 20))) == b"got word\n"
     assert container.wait(timeout=20)["StatusCode"] == 0
 
 
