@@ -1,6 +1,7 @@
 """Pictures of what the engine does, and a few helpers, for notebooks; each is usable alone.
 
 Cgroups             what containers use of memory, CPU and processes, against their limits
+GlassEngine         what a command becomes: HTTP calls, then system calls
 Layers              images as stacks of layers, and what containers write
 Lifecycle           the states of containers, and the arrows that they take
 Namespaces          who is in which namespace, and processes from inside and outside
@@ -12,6 +13,7 @@ type_in_terminal    a command in a real terminal, with what is typed into it; CT
 from __future__ import annotations
 
 from lab.widgets.cgroups import Cgroups
+from lab.widgets.glass import GlassEngine
 from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
@@ -22,6 +24,7 @@ __all__ = [
     "CTRL_C",
     "DETACH",
     "Cgroups",
+    "GlassEngine",
     "Layers",
     "Lifecycle",
     "Namespaces",

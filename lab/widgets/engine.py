@@ -16,6 +16,10 @@ from lab.widgets.streams import Json, Stream
 GONE = (DockerException, RequestException, OSError, ValueError)
 """What a conversation with an engine that ends can raise; ValueError: half a JSON text."""
 
+MARK = "by=lab-widget"
+"""In the query of all that widgets ask, so that the glass engine can leave it out; engines pay no
+heed to what they do not know."""
+
 _TIMEOUT = 10.0
 
 
@@ -25,6 +29,8 @@ class Engine:
     def __init__(self, client: DockerClient) -> None:
         self._client = client
         self.api: Any = client.api
+        name, _, value = MARK.partition("=")
+        self.api.params = {name: value}
         self.has_extension = self._probe()
 
     @property

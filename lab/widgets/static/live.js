@@ -71,7 +71,7 @@ class LiveView {
     this.stage.setAttribute("aria-label", say("stage"));
     const limited = engine.state === "live" && this.limited;
     if (engine.state === "gone") this.drawGone(engine.message);
-    else this.notice.replaceChildren(limited ? say("limited", { name: engine.name }) : "");
+    else this.notice.replaceChildren(...(limited ? withCode(say("limited", { name: engine.name })) : []));
     this.notice.hidden = !limited && engine.state !== "gone";
     this.notice.dataset.state = engine.state;
     this.legend.replaceChildren(...this.drawLegend());
@@ -168,6 +168,11 @@ class LiveView {
     const next = blocks[blocks.indexOf(document.activeElement) + step];
     if (next) next.focus();
   }
+}
+
+/** A text of the table as nodes: what stands in backticks is code. */
+function withCode(text) {
+  return text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
 }
 
 /** A legend's entry: a swatch with these classes, and what it means. */

@@ -36,7 +36,7 @@ function drawProcesses(view, id) {
   return [
     drawTable(say("processes"), head, body),
     told.more > 0 && make("p", { class: "lab-soft" }, say("processes_more", { count: told.more })),
-    ...(places.length > 1 ? drawUsers(view, told.rows) : [make("p", { class: "lab-soft" }, say("processes_outside"))]),
+    ...(places.length > 1 ? drawUsers(view, told.rows) : [make("p", { class: "lab-soft" }, withCode(say("processes_outside")))]),
   ];
 }
 

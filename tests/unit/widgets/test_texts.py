@@ -9,13 +9,16 @@ import pytest
 
 from lab.widgets import assets, texts
 from lab.widgets.cgroups import Cgroups
+from lab.widgets.glass import GlassEngine
 from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import PortLink
 from lab.widgets.texts_cgroups import CGROUPS
+from lab.widgets.texts_glass import GLASS
 from lab.widgets.texts_lifecycle import LIFECYCLE
 from lab.widgets.texts_namespaces import NAMESPACES
+from lab.widgets.texts_syscalls import SYSCALLS
 
 TABLES = {
     "common": texts.COMMON,
@@ -23,9 +26,11 @@ TABLES = {
     "ports": texts.PORTS,
     "namespaces": NAMESPACES,
     "cgroups": CGROUPS,
+    "glass": GLASS,
+    "syscalls": SYSCALLS,
     "lifecycle": LIFECYCLE,
 }
-WIDGETS = [Layers, PortLink, Namespaces, Cgroups, Lifecycle]
+WIDGETS = [Layers, PortLink, Namespaces, Cgroups, Lifecycle, GlassEngine]
 STATIC = Path(assets.__file__).parent / "static"
 
 
