@@ -7,6 +7,7 @@ Lifecycle           the states of containers, and the arrows that they take
 Namespaces          who is in which namespace, and processes from inside and outside
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
+Volumes             where data lives, and which containers use it
 type_in_terminal    a command in a real terminal, with what is typed into it; CTRL_C and DETACH are keys
 """
 
@@ -19,6 +20,7 @@ from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import open_port, read_port
 from lab.widgets.terminal import CTRL_C, DETACH, type_in_terminal
+from lab.widgets.volumes import Volumes
 
 __all__ = [
     "CTRL_C",
@@ -28,6 +30,7 @@ __all__ = [
     "Layers",
     "Lifecycle",
     "Namespaces",
+    "Volumes",
     "open_port",
     "read_port",
     "type_in_terminal",

@@ -1,0 +1,86 @@
+"""What the volumes widget says, in each language."""
+
+from __future__ import annotations
+
+from lab.widgets.texts import Table
+
+VOLUMES: Table = {
+    "en": {
+        "title": "Where data lives",
+        "stage": "Volumes, folders and memory, and the containers that use them",
+        "volume": "volume",
+        "anonymous": "anonymous volume",
+        "bind": "folder of the host",
+        "tmpfs": "in memory only",
+        "group_volume": "Volumes, kept by the engine",
+        "group_bind": "Folders of the host (bind mounts)",
+        "group_tmpfs": "Memory (tmpfs)",
+        "about_volume": "It belongs to no container: what is in it outlives them all. An empty one gets "
+        "the files that the image has at that place.",
+        "about_anonymous": "A volume that nobody named, made because the image or a -v without a name "
+        "asked for it. docker rm -v removes it with its container.",
+        "about_bind": "A folder of the host, shown in a container: the same files, seen from two sides. "
+        "What the image has at that place is hidden.",
+        "about_tmpfs": "Files in memory. They are gone when the container stops.",
+        "unused": "nobody uses it",
+        "users": "Who uses it",
+        "writes": "reads and writes",
+        "reads": "reads only",
+        "running": "running",
+        "stopped": "not running",
+        "size": "size",
+        "use_about": "{container}, {state}, at {place}, {access}",
+        "store_about": "{kind} {name}, {size}, used by {count} containers",
+        "more_users": "+{count}",
+        "more": "and {count} more",
+        "missing": "{name}: not there yet",
+        "missing_help": "There is no volume of this name. This makes it:",
+        "empty": "There is no volume yet. This makes one:",
+        "legend_running": "container that runs",
+        "legend_stopped": "container that does not",
+        "legend_reads": "reads only",
+        "pick": "Choose a volume or a folder to see more about it.",
+        "heard": "last event",
+        "same_command": "The same in a terminal",
+        "limited": "",
+    },
+    "ko": {
+        "title": "데이터가 있는 곳",
+        "stage": "볼륨과 폴더와 메모리, 그리고 그것을 쓰는 컨테이너",
+        "volume": "볼륨",
+        "anonymous": "익명 볼륨",
+        "bind": "호스트의 폴더",
+        "tmpfs": "메모리에만",
+        "group_volume": "엔진이 보관하는 볼륨",
+        "group_bind": "호스트의 폴더(바인드 마운트)",
+        "group_tmpfs": "메모리(tmpfs)",
+        "about_volume": "어느 컨테이너의 것도 아니며, 안에 있는 것은 컨테이너보다 오래 남습니다. "
+        "비어 있으면 이미지가 그 자리에 가진 파일로 채워집니다.",
+        "about_anonymous": "이미지나 이름 없는 -v 때문에 만들어진, 아무도 이름을 붙이지 않은 볼륨입니다. "
+        "docker rm -v가 컨테이너와 함께 삭제합니다.",
+        "about_bind": "컨테이너 안에 보이는 호스트의 폴더입니다. 같은 파일을 양쪽에서 봅니다. "
+        "이미지가 그 자리에 가진 것은 가려집니다.",
+        "about_tmpfs": "메모리에 있는 파일입니다. 컨테이너가 멈추면 사라집니다.",
+        "unused": "아무도 쓰지 않습니다",
+        "users": "쓰는 컨테이너",
+        "writes": "읽기와 쓰기",
+        "reads": "읽기만",
+        "running": "실행 중",
+        "stopped": "실행 중 아님",
+        "size": "크기",
+        "use_about": "{container}, {state}, 위치 {place}, {access}",
+        "store_about": "{kind} {name}, {size}, 컨테이너 {count}개가 사용",
+        "more_users": "+{count}",
+        "more": "그 밖에 {count}개",
+        "missing": "{name}: 아직 없습니다",
+        "missing_help": "이 이름의 볼륨이 없습니다. 이 명령이 만듭니다:",
+        "empty": "아직 볼륨이 없습니다. 이 명령이 하나 만듭니다:",
+        "legend_running": "실행 중인 컨테이너",
+        "legend_stopped": "실행 중이 아닌 컨테이너",
+        "legend_reads": "읽기만",
+        "pick": "볼륨이나 폴더를 골라 자세히 살펴보십시오.",
+        "heard": "마지막 이벤트",
+        "same_command": "터미널에서 같은 것을 보는 명령",
+        "limited": "",
+    },
+}
