@@ -17,10 +17,23 @@ from hypothesis import HealthCheck, settings
 from lab.catalog.stamp import is_complete
 from lab.sandbox import process, reset
 from lab.sandbox.process import EngineProcess
+from lab.sandbox.vm.engine_machine import prepare_snapshot
+from lab.sandbox.vm.parts import Parts
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".lab-test"
 """LAB_HOME of the tests: nothing of the user's own lab is touched."""
+
+SANDBOX = os.environ.get("LAB_TEST_SANDBOX", "auto")
+"""Where engines of the tests live; with `vm` the suites judge the one in the microVM."""
+
+PATIENCE = 8.0 if SANDBOX == "vm" else 1.0
+"""How much longer things may take: an emulated processor is slow."""
+
+START_LIMIT = 150.0
+"""Seconds; a guest that starts from the beginning on a busy machine needs some."""
+
+Start = Callable[..., EngineProcess]
 
 
 # the machine may be busy: slowness is no failure here
@@ -52,6 +65,48 @@ def catalog() -> Path:
 
 
 @pytest.fixture(scope="session")
+def vm_home(catalog: Path) -> Path:
+    """A LAB_HOME with the microVM's parts, made by `lab setup`, and a saved guest of today."""
+    home = Path(os.environ.get("LAB_TEST_VM", HOME))
+    parts = Parts(home / "vm")
+    if parts.whats_wrong():
+        from lab.cli import main
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LAB_HOME", str(home))
+            assert main(["setup"]) == 0
+    if wrong := parts.whats_wrong():
+        pytest.skip(f"no microVM here: {wrong}")
+    prepare_snapshot(parts, os.environ["PATH"])
+    return home
+
+
+@pytest.fixture(scope="session")
+def start_vm(vm_home: Path, catalog: Path) -> Start:
+    """Starts an engine in a guest: `start_vm(root, socket)`."""
+
+    def start(root: Path, socket: Path) -> EngineProcess:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LAB_HOME", str(vm_home))
+            return process.start(root, socket, sandbox="vm", catalog=catalog, limit=START_LIMIT)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def start_engine(catalog: Path, request: pytest.FixtureRequest) -> Start:
+    """Starts an engine in the sandbox that is tested: `start_engine(root, socket)`."""
+    if SANDBOX == "vm":
+        started: Start = request.getfixturevalue("start_vm")
+        return started
+
+    def start(root: Path, socket: Path) -> EngineProcess:
+        return process.start(root, socket, catalog=catalog, sandbox=SANDBOX)
+
+    return start
+
+
+@pytest.fixture(scope="session")
 def short_tmp() -> Iterator[Path]:
     """A folder whose path is short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as name:
@@ -59,10 +114,10 @@ def short_tmp() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def engine(catalog: Path, short_tmp: Path) -> Iterator[EngineProcess]:
+def engine(start_engine: Start, short_tmp: Path) -> Iterator[EngineProcess]:
     """An engine for tests that leave nothing behind, with `busybox`, `debian` and `nginx` pulled."""
     root = short_tmp / "shared"
-    running = process.start(root, short_tmp / "shared.sock", catalog=catalog)
+    running = start_engine(root, short_tmp / "shared.sock")
     client = docker.DockerClient(base_url=running.host)
     for name in ("busybox", "debian", "nginx"):
         client.images.pull(name, "latest")
@@ -91,7 +146,7 @@ def client(engine: EngineProcess) -> Iterator[docker.DockerClient]:
 
 @pytest.fixture
 def own_engine(
-    catalog: Path, short_tmp: Path, request: pytest.FixtureRequest
+    start_engine: Start, short_tmp: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[], EngineProcess]]:
     """A function that starts an engine of the test's own, again and again on the same folder."""
     name = f"own{abs(hash(request.node.nodeid)) % 10**8}"
@@ -99,7 +154,7 @@ def own_engine(
     started: list[EngineProcess] = []
 
     def start() -> EngineProcess:
-        started.append(process.start(root, short_tmp / f"{name}.sock", catalog=catalog))
+        started.append(start_engine(root, short_tmp / f"{name}.sock"))
         return started[-1]
 
     yield start
@@ -136,7 +191,12 @@ def docker_cli(
     engine: EngineProcess, folder: Path, *words: str, **options: object
 ) -> subprocess.CompletedProcess[str]:
     """Run the CLI to its end, within a minute."""
-    settings: dict[str, object] = {"capture_output": True, "text": True, "timeout": 60, **options}
+    settings: dict[str, object] = {
+        "capture_output": True,
+        "text": True,
+        "timeout": 60 * PATIENCE,
+        **options,
+    }
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
         ["docker", *words], env=cli_environ(engine, folder), cwd=folder, **settings
     )
@@ -149,7 +209,11 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], object], limit: float = 10.0, what: str = "") -> object:
-    """Wait until `condition` gives something true, and return it; fail after `limit` seconds."""
+    """Wait until `condition` gives something true, and return it; fail after `limit` seconds.
+
+    An engine in the microVM is given more time.
+    """
+    limit *= PATIENCE
     end = time.monotonic() + limit
     while True:
         found = condition()

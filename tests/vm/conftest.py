@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,44 +12,9 @@ import pytest
 
 from lab.sandbox import process
 from lab.sandbox.process import EngineProcess
-from lab.sandbox.vm.engine_machine import prepare_snapshot
 from lab.sandbox.vm.parts import Parts
-from tests.conftest import HOME
+from tests.conftest import START_LIMIT, Start
 from tests.vm.looking import Guest
-
-START_LIMIT = 150.0
-"""Seconds; a guest that starts from the beginning on a busy machine needs some."""
-
-Start = Callable[..., EngineProcess]
-
-
-@pytest.fixture(scope="session")
-def vm_home(catalog: Path) -> Path:
-    """A LAB_HOME with the microVM's parts, made by `lab setup`, and a saved guest of today."""
-    home = Path(os.environ.get("LAB_TEST_VM", HOME))
-    parts = Parts(home / "vm")
-    if parts.whats_wrong():
-        from lab.cli import main
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LAB_HOME", str(home))
-            assert main(["setup"]) == 0
-    if wrong := parts.whats_wrong():
-        pytest.skip(f"no microVM here: {wrong}")
-    prepare_snapshot(parts, os.environ["PATH"])
-    return home
-
-
-@pytest.fixture(scope="session")
-def start_vm(vm_home: Path, catalog: Path) -> Start:
-    """Starts an engine in a guest: `start_vm(root, socket)`."""
-
-    def start(root: Path, socket: Path) -> EngineProcess:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LAB_HOME", str(vm_home))
-            return process.start(root, socket, sandbox="vm", catalog=catalog, limit=START_LIMIT)
-
-    return start
 
 
 def start_in(home: Path, folder: Path) -> EngineProcess:

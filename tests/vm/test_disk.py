@@ -10,7 +10,8 @@ import pytest
 
 from lab.errors import Unavailable
 from lab.sandbox.vm import disk
-from tests.vm.conftest import Start, start_in
+from tests.conftest import Start
+from tests.vm.conftest import start_in
 
 
 def test_a_disk_that_is_full(home: Path, folder: Path) -> None:

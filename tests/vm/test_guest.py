@@ -10,8 +10,7 @@ from pathlib import Path
 import docker
 
 from lab.sandbox.process import EngineProcess
-from tests.conftest import until
-from tests.vm.conftest import Start
+from tests.conftest import Start, until
 from tests.vm.looking import PYTHON, Answer, Guest
 
 _PROCESSES = """

@@ -20,7 +20,8 @@ import pytest
 from lab.cli import main
 from lab.errors import Unavailable
 from lab.sandbox.process import EngineProcess
-from tests.vm.conftest import Start, start_in
+from tests.conftest import Start
+from tests.vm.conftest import start_in
 
 ROOT = Path(__file__).resolve().parents[2]
 
