@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from lab.errors import NetworkError
+from lab.kernel import ports
 
 ANY4, ANY6 = "0.0.0.0", "::"
 _RANGE_FILE = "/proc/sys/net/ipv4/ip_local_port_range"
@@ -155,25 +156,6 @@ class _Taken(NetworkError):
     """Another program has the port."""
 
 
-def bind_host(address: str, port: int, protocol: str) -> socket.socket:
-    """Return a socket that is bound, and listens if it is one of TCP.  Raises OSError."""
-    is_ipv6 = ":" in address
-    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-    sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
-    try:
-        if protocol == "tcp":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((address, port))
-        if protocol == "tcp":
-            sock.listen(_BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
 def ipv6_usable() -> bool:
     """Return whether the host has an IPv6 loopback, as Docker asks before it binds [::] too."""
     try:
@@ -186,17 +168,25 @@ def ipv6_usable() -> bool:
 
 def _listen(address: str, port: int, protocol: str, privileged: Privileged | None) -> socket.socket:
     try:
-        return bind_host(address, port, protocol)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM) or privileged is None:
-            raise _refusal(address, port, protocol, _reason(error)) from error
-    try:
-        sock = privileged.bind(address, port, protocol)
-        if protocol == "tcp":
-            sock.listen(_BACKLOG)
-        return sock
+        sock = _bound(address, port, protocol, privileged)
+        try:
+            if protocol == "tcp":
+                sock.listen(_BACKLOG)
+        except OSError:
+            sock.close()
+            raise
     except OSError as error:
         raise _refusal(address, port, protocol, _reason(error)) from error
+    return sock
+
+
+def _bound(address: str, port: int, protocol: str, privileged: Privileged | None) -> socket.socket:
+    try:
+        return ports.bound(address, port, protocol)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM) or privileged is None:
+            raise
+    return privileged.bind(address, port, protocol)
 
 
 def _is_ipv4(address: str) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lab.config import EngineConfig
 from lab.errors import LabError, SyscallError
-from lab.kernel import channel, procfs, syscalls
+from lab.kernel import channel, ports, procfs, syscalls
 from lab.kernel.flags import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR, OPEN_TREE
 from lab.sandbox import cgroup_tree, foreground, namespaces
 from lab.sandbox.base import Launch
@@ -207,7 +207,7 @@ class Launcher:
         """Bind a port of the host that the daemon may not, and hand the socket over."""
         with socket.socket(fileno=os.dup(fd)) as sender, contextlib.suppress(OSError):
             try:
-                bound = _bound(message["address"], message["port"], message["protocol"])
+                bound = ports.bound(message["address"], message["port"], message["protocol"])
             except (OSError, TypeError, OverflowError) as error:
                 code = (isinstance(error, OSError) and error.errno) or errno.EINVAL
                 channel.send(sender, {"errno": code})
@@ -240,22 +240,6 @@ class Launcher:
             else:
                 return ""
         return refusal
-
-
-def _bound(address: str, port: int, protocol: str) -> socket.socket:
-    is_ipv6 = ":" in address
-    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-    sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, kind)
-    try:
-        if protocol == "tcp":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((address, port))
-    except (OSError, TypeError, OverflowError):
-        sock.close()
-        raise
-    return sock
 
 
 def _end(sandbox: int) -> None:
