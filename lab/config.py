@@ -139,11 +139,12 @@ class EngineConfig:
     folders (see lab.runtime.cgroups.manager); `sandbox` names the kind; the two `_fd` members
     are descriptors that the daemon inherits.
 
-    The four members from `waits` on are for an engine in a virtual machine.  `waits`: import
+    The five members from `waits` on are for an engine in a virtual machine.  `waits`: import
     everything, say `warm`, and build the engine when told to `go`.  `bind_root`: where the host's
     `/` lies here, so that its folder P is `bind_root` + P.  `layers`: a folder of catalog layers
     that are unpacked already, with its `index.json`.  `forwards`: a port that is bound here
-    reaches the host only if the launcher publishes it too.
+    reaches the host only if the launcher publishes it too.  `outer_root`: the folder that the
+    host keeps for the engine, by the host's name.
 
     `namespaces` are the inode numbers of the launcher's own, by their names in /proc/PID/ns.
     """
@@ -160,6 +161,7 @@ class EngineConfig:
     bind_root: str = ""
     layers: str = ""
     forwards: bool = False
+    outer_root: str = ""
     namespaces: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> str:

@@ -120,7 +120,8 @@ def main(config: str, spawner_fd: int) -> None:
 def wait_for_go(config: EngineConfig) -> EngineConfig:
     """Get ready, say `warm`, and return when told to `go`: the configuration that now holds.
 
-    The message may name another `catalog`.  Exits if the engine is not wanted any more.
+    The message may name another `catalog`, and the folder that the host keeps for the engine.
+    Exits if the engine is not wanted any more.
     """
     with socket.socket(fileno=os.dup(config.launcher_fd)) as launcher:
         # patterns of all routes, which are kept once they have been compiled
@@ -132,7 +133,8 @@ def wait_for_go(config: EngineConfig) -> EngineConfig:
         sys.exit(0)
     _renew_randomness()
     catalog = received[0].get("catalog")
-    return replace(config, catalog=Path(catalog) if catalog else None)
+    own = received[0].get("own", "")
+    return replace(config, catalog=Path(catalog) if catalog else None, outer_root=own)
 
 
 def _renew_randomness() -> None:

@@ -19,6 +19,7 @@ from lab.sandbox import process, reset
 from lab.sandbox.process import EngineProcess
 from lab.sandbox.vm.engine_machine import prepare_snapshot
 from lab.sandbox.vm.parts import Parts
+from tests.integration import host
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".lab-test"
@@ -32,6 +33,9 @@ PATIENCE = 8.0 if SANDBOX == "vm" else 1.0
 
 START_LIMIT = 150.0
 """Seconds; a guest that starts from the beginning on a busy machine needs some."""
+
+GUESTS_HOST = "10.0.2.2"
+"""The machine around a guest, in QEMU's user network."""
 
 Start = Callable[..., EngineProcess]
 
@@ -142,6 +146,18 @@ def client(engine: EngineProcess) -> Iterator[docker.DockerClient]:
             except docker.errors.NotFound:
                 pass
     made.close()
+
+
+@pytest.fixture
+def one_kernel(engine: EngineProcess) -> None:
+    """For tests that look at the engine's processes from outside; elsewhere they are skipped."""
+    host.require_one_kernel(engine)
+
+
+@pytest.fixture
+def loopback(engine: EngineProcess) -> str:
+    """The address at which the engine reaches servers on this machine's loopback interface."""
+    return "127.0.0.1" if host.is_around(engine) else GUESTS_HOST
 
 
 @pytest.fixture

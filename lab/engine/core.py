@@ -135,7 +135,8 @@ class Engine:
         self.host_network = self.networking.host_network
 
     def _build_containers(self, root: Path) -> None:
-        folders = HostFolders(Path(self.config.bind_root or "/"), [root])
+        own = Path(self.config.outer_root or root)
+        folders = HostFolders(Path(self.config.bind_root or "/"), [own])
         self.volumes = Volumes(
             root / "volumes",
             self.database,

@@ -54,6 +54,7 @@ def daemon_of(engine: EngineProcess) -> int:
     for pid, command in host.commands(host.descendants(engine.process.pid)).items():
         if "from lab.daemon import" in command and "lab.runtime.spawner" not in command:
             return pid
+    host.require_one_kernel(engine)
     raise AssertionError("no daemon")
 
 

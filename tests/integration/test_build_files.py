@@ -27,14 +27,14 @@ def clean(client: docker.DockerClient) -> Iterator[None]:
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+def web(tmp_path: Path, loopback: str) -> Iterator[tuple[Path, str]]:
     """A folder, and the address under which a web server shows it."""
     folder = tmp_path / "web"
     folder.mkdir()
     handler = partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+        yield folder, f"http://{loopback}:{server.server_address[1]}"
         server.shutdown()
 
 

@@ -15,6 +15,7 @@ from docker.errors import APIError
 
 from lab.sandbox.process import EngineProcess
 from tests.conftest import docker_cli, until
+from tests.integration import host
 
 from .images_of import build, cleaned
 
@@ -107,12 +108,15 @@ def test_everything_pruned_leaves_nothing_on_the_disk(
     build(client, "FROM busybox\nRUN echo x > /made\nRUN echo y > /made", tag="built")
     written(client, MIB, volumes=["pruned:/v", "/anonymous"])
     client.close()
+    around = host.is_around(engine)
     said = docker_cli(engine, tmp_path, "system", "prune", "-a", "-f", "--volumes").stdout
     assert "Deleted Containers:" in said
     assert "deleted: sha256:" in said
     docker_cli(engine, tmp_path, "volume", "prune", "-a", "-f")
     rows = docker_cli(engine, tmp_path, "system", "df", "--format", "{{.TotalCount}} {{.Size}}")
     assert rows.stdout == "0 0B\n" * 4
+    if not around:
+        pytest.skip("what the disk holds is seen in the guest alone")
     root = engine.socket.with_suffix("")
     until(lambda: not files_below(root / "snapshots") and not files_below(root / "volumes-removed"))
     assert not files_below(root / "content")

@@ -17,6 +17,7 @@ from docker.models.containers import Container
 
 from lab.sandbox.process import EngineProcess
 from tests.conftest import cli_environ, until
+from tests.integration import host
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -202,6 +203,7 @@ def test_an_archive_that_never_ends(
     engine = own_engine()
     client = docker.DockerClient(base_url=engine.host)
     client.images.pull("busybox", "latest")
+    host.require_one_kernel(engine)
     made = client.containers.create("busybox", "true")
     command = ["docker", "cp", "-", f"{made.id}:/tmp"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=cli_environ(engine, tmp_path)) as cp:

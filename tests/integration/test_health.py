@@ -11,7 +11,7 @@ import pytest
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from tests.conftest import until
+from tests.conftest import PATIENCE, until
 
 MS = 1_000_000
 Cli = Callable[..., Any]
@@ -65,11 +65,13 @@ def test_events_of_probes(client: docker.DockerClient) -> None:
 
 def test_a_probe_that_takes_too_long(client: docker.DockerClient) -> None:
     """Is it killed, counted as a failure, and its output kept?"""
-    container = run(client, ["CMD-SHELL", "echo slow; exec sleep 99"], timeout=100 * MS)
+    container = run(
+        client, ["CMD-SHELL", "echo slow; exec sleep 99"], timeout=int(100 * PATIENCE) * MS
+    )
     until(lambda: health_of(container)["Status"] == "unhealthy")
     last = health_of(container)["Log"][-1]
     assert last["ExitCode"] == -1
-    assert last["Output"] == "Health check exceeded timeout (100ms): slow\n"
+    assert last["Output"] == f"Health check exceeded timeout ({100 * PATIENCE:.0f}ms): slow\n"
     titles = container.top(ps_args="-o pid,args")["Processes"]
     assert sum("sleep 99" in row[1] for row in titles) <= 1
 

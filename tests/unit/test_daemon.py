@@ -50,7 +50,7 @@ def test_going_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Does it say `warm`, then go on with the catalog that it is told, and new random numbers?"""
-    heard = serve(launcher[0], {"op": "go", "catalog": catalog})
+    heard = serve(launcher[0], {"op": "go", "catalog": catalog, "own": "/home/me/engine"})
     added: list[tuple[bytes, float]] = []
     monkeypatch.setattr(ssl, "RAND_add", lambda *given: added.append(given))
     random.seed(1)
@@ -60,6 +60,7 @@ def test_going_on(
     assert heard == [({"op": "warm"}, [])]
     assert config.catalog == (Path(catalog) if catalog else None)
     assert config.root == Path("/data") and config.waits
+    assert config.outer_root == "/home/me/engine"
     assert random.random() != first
     assert len(added) == 1 and len(added[0][0]) == added[0][1] == 48
     # the channel is the daemon's on

@@ -35,7 +35,7 @@ def add(root: Path, name: str, password: str) -> None:
             "start the lab, then make the account",
         ) from None
     if status == 200:
-        raise InvalidParameter(f"there is an account {name} already")
+        raise InvalidParameter(f"account name {name!r} is already taken")
     if status != 201:
         raise InvalidParameter(said)
 

@@ -111,13 +111,14 @@ class Guest:
             catalog = None
             if self._engine is not None:
                 room = message.get("room") or {}
-                catalog = self._engine.mount(message.get("catalog"), room)
+                own = message.get("own", "")
+                catalog = self._engine.mount(message.get("catalog"), own, room)
         except (LabError, OSError, LookupError, TypeError, ValueError) as error:
             hint = error.hint if isinstance(error, LabError) else ""
             self._mux.send({"op": "failed", "reason": str(error), "hint": hint})
             self._stop()
             return
-        self._tell_engine({"op": "go", "catalog": catalog})
+        self._tell_engine({"op": "go", "catalog": catalog, "own": message.get("own", "")})
 
     def _stop(self) -> None:
         self._tell_engine({"op": "stop"})

@@ -40,16 +40,16 @@ class Engine:
         os.set_blocking(said, False)
         return cls(pid, control, said, ids)
 
-    def mount(self, catalog: str | None, room: Mapping[str, Any]) -> str | None:
+    def mount(self, catalog: str | None, own: str, room: Mapping[str, Any]) -> str | None:
         """Show the engine the learner's disk and the host's files; return where the catalog is.
 
-        `catalog` is its path on the host, `room` what the host has for the disk.  Raises LabError
-        or OSError.
+        `catalog` is its path on the host, `own` that of the folder which the disk lies in, `room`
+        what the host has for the disk.  Raises LabError or OSError.
         """
         disk = guest_devices.find_disk("data")
         guest_mounts.mount_data(disk, self.ids)
         self.adapt(room)
-        has_files = guest_mounts.mount_host()
+        has_files = guest_mounts.mount_host(own)
         return guest_mounts.HOST + catalog if catalog and has_files else None
 
     def adapt(self, room: Mapping[str, Any]) -> None:

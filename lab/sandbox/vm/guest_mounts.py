@@ -51,7 +51,8 @@ _BEFORE = (
     ("shm", "/dev/shm", "tmpfs", MS.NOSUID | MS.NODEV, "mode=1777"),
     ("run", "/run", "tmpfs", MS.NOSUID | MS.NODEV, "mode=755"),
     ("tmp", "/tmp", "tmpfs", MS.NOSUID | MS.NODEV, "mode=1777"),
-    ("cgroup", str(CGROUPS), "cgroup2", _VEIL, ""),
+    # a container's group is the edge of what it may change, whoever its root is
+    ("cgroup", str(CGROUPS), "cgroup2", _VEIL, "nsdelegate"),
 )
 _9P = "trans=virtio,version=9p2000.L,msize=512000,cache=mmap"
 """Nothing but files mapped into memory is cached: the learner's changes are seen at once."""
@@ -122,14 +123,20 @@ def _mount_disk(device: str) -> None:
         Path("/proc/sys/vm", name).write_text(_WRITE_AFTER)
 
 
-def mount_host() -> bool:
-    """Mount the host's files; False where the machine has been given none."""
+def mount_host(hidden: str) -> bool:
+    """Mount the host's files, `hidden` as an empty folder; False where there are none for us.
+
+    That is the folder with this machine's own disk: what wrote there would destroy all that is on
+    it.  An empty string: nothing is hidden.
+    """
     try:
         syscalls.mount(HOST_TAG, HOST, "9p", MS.NOSUID | MS.NODEV, _9P)
     except SyscallError as error:
         if error.errno in (errno.ENOENT, errno.ENODEV):
             return False
         raise
+    if hidden:
+        syscalls.mount("hidden", HOST + hidden, "tmpfs", _VEIL | MS.RDONLY, "size=4k,mode=555")
     return True
 
 

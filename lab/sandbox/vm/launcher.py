@@ -14,7 +14,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lab.config import Config
@@ -23,6 +23,7 @@ from lab.sandbox import foreground
 from lab.sandbox.base import Launch
 from lab.sandbox.vm import accounts, disk, engine_machine, qemu, snapshot
 from lab.sandbox.vm.guest_launcher import SOCKET
+from lab.sandbox.vm.guest_mounts import ENGINE
 from lab.sandbox.vm.live import Live
 from lab.sandbox.vm.loop import READ, Loop
 from lab.sandbox.vm.mux import Message
@@ -39,6 +40,7 @@ _RESUMED_LIMIT = 10.0
 _ACCEPTS = 64
 _PAUSE = 0.1
 _ENTROPY = 64
+_HUB = ENGINE / "hub.sock"
 _KILLED = 128 + signal.SIGKILL
 
 
@@ -82,16 +84,16 @@ class VmLauncher:
             self._loop.watch(wake, READ, lambda _: self._on_signals(os.read(wake, 4096)))
             if launch.until is not None:
                 self._loop.watch(launch.until, READ, lambda _: self._on_starter_gone())
-            listener = foreground.listen(launch.socket)
-            cleanup.callback(foreground.remove_socket, launch.socket)
-            cleanup.callback(listener.close)
+            doors = {SOCKET: self._listen(launch.socket, cleanup)}
+            with self._only_said("programs beside the lab cannot use its Hub"):
+                doors[_HUB] = self._listen(root / "hub.sock", cleanup)
             accounts.note_socket(root / "vm" / "run", launch.socket)
             cleanup.callback(self._close_live)
             try:
                 live = self._start(machines)
             except _StoppedEarly:
                 return 0
-            return self._serve(live, listener)
+            return self._serve(live, doors)
 
     def _plan(
         self, folder: Path, cleanup: contextlib.ExitStack
@@ -161,6 +163,7 @@ class VmLauncher:
                 "time": time.time(),
                 "entropy": os.urandom(_ENTROPY).hex(),
                 "catalog": str(self._launch.catalog) if self._launch.catalog else None,
+                "own": str(self._launch.root.resolve()),
                 "room": room_for(self._data),
             }
         )
@@ -168,8 +171,22 @@ class VmLauncher:
         live.wait_for("ready", _READY_LIMIT if saved is None else _RESUMED_LIMIT)
         return live
 
-    def _serve(self, live: Live, listener: socket.socket) -> int:
-        self._accept_at(listener)
+    def _listen(self, path: Path, cleanup: contextlib.ExitStack) -> socket.socket:
+        listener = foreground.listen(path)
+        cleanup.callback(foreground.remove_socket, path)
+        cleanup.callback(listener.close)
+        return listener
+
+    @contextlib.contextmanager
+    def _only_said(self, consequence: str) -> Iterator[None]:
+        try:
+            yield
+        except LabError as error:
+            self._complain(f"{consequence}: {error.message}")
+
+    def _serve(self, live: Live, doors: Mapping[Path, socket.socket]) -> int:
+        for inside, listener in doors.items():
+            self._accept_at(listener, inside)
         self._say("ready")
         room = RoomKeeper(self._data, self._loop, live.mux.send, live.running.qmp, self._complain)
         while not live.ended and self._code is None:
@@ -185,11 +202,12 @@ class VmLauncher:
             raise LabError(f"the engine ended unexpectedly (exit code {self._code})")
         return self._code
 
-    def _accept_at(self, listener: socket.socket) -> None:
+    def _accept_at(self, listener: socket.socket, inside: Path) -> None:
+        """Lead clients of a socket here to the one that is called `inside` in the guest."""
         listener.setblocking(False)
-        self._loop.watch(listener, READ, lambda _: self._accept(listener))
+        self._loop.watch(listener, READ, lambda _: self._accept(listener, inside))
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, inside: Path) -> None:
         assert self._live is not None
         for _ in range(_ACCEPTS):
             try:
@@ -197,9 +215,9 @@ class VmLauncher:
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     self._loop.forget(listener)
-                    self._loop.after(_PAUSE, lambda: self._accept_at(listener))
+                    self._loop.after(_PAUSE, lambda: self._accept_at(listener, inside))
                 return
-            Pump(self._loop, client, self._live.mux.open({"unix": str(SOCKET)}))
+            Pump(self._loop, client, self._live.mux.open({"unix": str(inside)}))
 
     def _on_message(self, message: Message) -> None:
         operation = message.get("op")

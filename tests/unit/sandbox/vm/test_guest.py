@@ -182,18 +182,25 @@ def test_going_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[object] = []
     monkeypatch.setattr(guest_fresh, "set_clock", done.append)
     monkeypatch.setattr(guest_fresh, "add_entropy", done.append)
-    monkeypatch.setattr(Engine, "mount", lambda self, catalog, room: done.append(room) or catalog)
+    monkeypatch.setattr(Engine, "mount", lambda self, *given: done.append(given[1:]) or given[0])
     monkeypatch.setattr(Engine, "adapt", lambda self, room: done.append(room["free"]))
     room = {"free": 7, "allocated": 0}
     for _ in range(2):
         machine.host.send(
-            {"op": "go", "time": 1e9, "entropy": "0aff", "catalog": "/c", "room": room}
+            {
+                "op": "go",
+                "time": 1e9,
+                "entropy": "0aff",
+                "catalog": "/c",
+                "own": "/home/me/engine",
+                "room": room,
+            }
         )
     machine.host.send({"op": "room", "free": 9, "allocated": 0})
     machine.host.send({"op": "stop"})
-    assert machine.told() == {"op": "go", "catalog": "/c"}
+    assert machine.told() == {"op": "go", "catalog": "/c", "own": "/home/me/engine"}
     assert machine.told() == {"op": "stop"}
-    assert done == [1e9, b"\x0a\xff", room, 9]
+    assert done == [1e9, b"\x0a\xff", ("/home/me/engine", room), 9]
 
 
 def test_what_cannot_go_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
