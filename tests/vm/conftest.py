@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,3 +88,27 @@ def guest(vm_home: Path) -> Iterator[Guest]:
     """A guest without a learner's disk, to run commands in."""
     with Guest(Parts(vm_home / "vm")) as running:
         yield running
+
+
+@pytest.fixture
+def called() -> Iterator[tuple[int, list[bytes]]]:
+    """A port of the host's loopback, and the beginnings of what comes there."""
+    heard: list[bytes] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(10)
+                heard.append(connection.recv(3))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield server.getsockname()[1], heard
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(10)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
-import threading
 import urllib.request
-from collections.abc import Iterator
 
 import docker
 import pytest
@@ -83,30 +81,6 @@ def test_localhost_inside(client: docker.DockerClient) -> None:
     client.images.remove(mine)
     assert client.images.pull(mine, "latest").id == image.id
     client.images.remove(mine)
-
-
-@pytest.fixture
-def called() -> Iterator[tuple[int, list[bytes]]]:
-    """A port of the host's loopback, and the beginnings of what comes there."""
-    heard: list[bytes] = []
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(10)
-                heard.append(connection.recv(3))
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    yield server.getsockname()[1], heard
-    server.shutdown(socket.SHUT_RDWR)
-    server.close()
-    thread.join(10)
 
 
 def test_the_way_out(client: docker.DockerClient, called: tuple[int, list[bytes]]) -> None:
