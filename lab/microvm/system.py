@@ -40,9 +40,19 @@ _FOLDERS = (
     *("usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "var"),
 )
 _MERGED = ("bin", "lib", "lib64", "sbin")
+_USERS = {
+    **{"root": 0, "daemon": 1, "bin": 2, "sys": 3, "games": 5, "man": 6, "lp": 7, "mail": 8},
+    **{"news": 9, "uucp": 10, "proxy": 13, "www-data": 33, "backup": 34, "list": 38, "irc": 39},
+    **{"_apt": 42, "nobody": 65534},
+}
+"""Those of every Debian system: `docker top` shows the host's names, and here this is the host."""
+
 _FILES = {
-    "etc/passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\n",
-    "etc/group": "root:x:0:\n",
+    "etc/passwd": "".join(
+        f"{name}:x:{number}:{number}:{name}:/nonexistent:/usr/sbin/nologin\n"
+        for name, number in _USERS.items()
+    ),
+    "etc/group": "root:x:0:\nnogroup:x:65534:\n",
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "etc/hostname": "lab\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",

@@ -82,9 +82,11 @@ def test_a_kill_is_final(client: docker.DockerClient) -> None:
     container = client.containers.run("busybox", SLEEP, detach=True, restart_policy=ALWAYS)
     container.kill()
     assert state_of(container)["Status"] == "exited"
-    script = ["sh", "-c", f"trap 'exit 3' USR1; {SLEEP} & wait"]
+    script = ["sh", "-c", f"trap 'exit 3' USR1; touch /ready; {SLEEP} & wait"]
     other = client.containers.run("busybox", script, detach=True, restart_policy=ALWAYS)
-    assert until(lambda: other.exec_run("kill -USR1 1").exit_code == 0)
+    until(lambda: other.exec_run("test -f /ready").exit_code == 0)
+    # it may itself be killed with the container, before it could say that it has done it
+    other.exec_run("kill -USR1 1")
     until(lambda: restarts_of(other) == 1 and state_of(other)["Status"] == "running")
 
 
