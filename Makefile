@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test test-all lint bench conformance conformance-hub lock clean
+.PHONY: help lab setup test test-all test-vm lint bench conformance conformance-hub lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -25,6 +25,10 @@ test-all: $(VENV)/.installed-dev ## the tests, and those that take long
 	@bash tests/prepare
 	@$(MAKE) --no-print-directory lint
 	@bash tests/run --long
+
+test-vm: $(VENV)/.installed-dev ## the tests of the engine, against one in the microVM (part of test-all)
+	@bash tests/prepare
+	@bash tests/run --in-vm
 
 lint: $(VENV)/.installed-dev ## style and types
 	@$(BIN)/ruff check .

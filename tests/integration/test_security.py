@@ -9,7 +9,9 @@ from typing import Any
 
 import docker
 
+from lab.sandbox.process import EngineProcess
 from tests.conftest import until
+from tests.integration import host
 
 Cli = Callable[..., Any]
 
@@ -21,7 +23,7 @@ def status_of(cli: Cli, *options: str) -> dict[str, str]:
     return {name: value.strip() for name, _, value in pairs}
 
 
-def test_privileged(cli: Cli, client: docker.DockerClient) -> None:
+def test_privileged(engine: EngineProcess, cli: Cli, client: docker.DockerClient) -> None:
     """Has it all capabilities of its namespace, with a warning, and none of the host's rights?"""
     status = status_of(cli, "--privileged")
     assert int(status["CapEff"], 16) >= (1 << 40) - 1
@@ -32,7 +34,9 @@ def test_privileged(cli: Cli, client: docker.DockerClient) -> None:
     done = cli("run", "--rm", "--privileged", "busybox", "sh", "-c", script)
     assert done.stderr.startswith("WARNING: a privileged container has all capabilities of its own")
     assert done.stdout.startswith("mounted\n")
-    assert done.returncode != 0 or "vm.swappiness = 1" not in done.stdout
+    # a guest's kernel obeys its root, who is a container's root where root started the lab
+    if host.is_around(engine):
+        assert done.returncode != 0 or "vm.swappiness = 1" not in done.stdout
     container = client.containers.run("busybox", "sleep 99", detach=True)
     plain = container.exec_run("grep CapEff /proc/self/status").output
     whole = container.exec_run("grep CapEff /proc/self/status", privileged=True).output

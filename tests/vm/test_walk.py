@@ -11,6 +11,7 @@ import time
 import docker
 import pytest
 from docker.errors import APIError
+from docker.models.containers import Container
 
 from lab.sandbox.process import EngineProcess
 from tests.conftest import GUESTS_HOST, until
@@ -20,9 +21,9 @@ LIMIT = 60.0
 MS = 1_000_000
 
 
-def test_a_life(client: docker.DockerClient) -> None:
-    """Does one container become healthy, stand still, go on, come back by itself, and end?"""
-    begin = int(time.time())
+@pytest.fixture
+def living(client: docker.DockerClient) -> Container:
+    """A container that is healthy, with a limit, and comes back after a failure."""
     test = {"test": ["CMD-SHELL", "test -f /up"], "interval": 200 * MS, "timeout": 10_000 * MS}
     container = client.containers.run(
         "busybox",
@@ -32,34 +33,44 @@ def test_a_life(client: docker.DockerClient) -> None:
         restart_policy={"Name": "on-failure", "MaximumRetryCount": 3},
         mem_limit="32m",
     )
+    until(lambda: health_of(container) == "healthy", LIMIT)
+    return container
 
-    def health() -> str:
-        container.reload()
-        return str(container.attrs["State"]["Health"]["Status"])
 
-    until(lambda: health() == "healthy", LIMIT)
-    stats = container.stats(stream=False)
+def health_of(container: Container) -> str:
+    container.reload()
+    return str(container.attrs["State"]["Health"]["Status"])
+
+
+def test_figures(living: Container) -> None:
+    """Are a container's figures those of the control groups?"""
+    stats = living.stats(stream=False)
     assert stats["memory_stats"]["limit"] == 32 << 20
     assert 0 < stats["memory_stats"]["usage"] < 32 << 20
     assert stats["cpu_stats"]["cpu_usage"]["total_usage"] > 0
     assert stats["pids_stats"]["current"] >= 1
     assert stats["networks"]["eth0"]["rx_bytes"] >= 0
-    container.pause()
-    container.reload()
-    assert container.status == "paused"
+
+
+def test_a_life(client: docker.DockerClient, living: Container) -> None:
+    """Does a container stand still, go on, come back by itself, and end, and is all of it told?"""
+    living.pause()
+    living.reload()
+    assert living.status == "paused"
     with pytest.raises(APIError, match="is paused"):
-        container.exec_run("true")
-    container.unpause()
-    before = container.attrs["State"]["Pid"]
-    container.exec_run("kill 1")
-    until(lambda: (container.reload() or container.attrs)["RestartCount"] == 1, LIMIT)
-    until(lambda: health() == "healthy", LIMIT)
-    assert container.attrs["State"]["Pid"] != before
-    container.stop(timeout=1)
-    container.reload()
-    assert container.status == "exited"
-    filters = {"container": container.id}
-    found = client.events(since=begin, until=int(time.time()) + 1, filters=filters, decode=True)
+        living.exec_run("true")
+    living.unpause()
+    living.reload()
+    before = living.attrs["State"]["Pid"]
+    living.exec_run("kill 1")
+    until(lambda: (living.reload() or living.attrs)["RestartCount"] == 1, LIMIT)
+    until(lambda: health_of(living) == "healthy", LIMIT)
+    assert living.attrs["State"]["Pid"] != before
+    living.stop(timeout=1)
+    living.reload()
+    assert living.status == "exited"
+    filters = {"container": living.id}
+    found = client.events(since=1, until=int(time.time()) + 1, filters=filters, decode=True)
     actions = [each["Action"] for each in found if not each["Action"].startswith("exec_")]
     wanted = ["create", "start", "health_status: healthy", "pause", "unpause", "die", "start"]
     places = iter(actions)
