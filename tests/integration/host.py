@@ -44,10 +44,13 @@ def is_around(engine: EngineProcess) -> bool:
     return said.decode() == Path(_BOOT).read_text()
 
 
-def require_one_kernel(engine: EngineProcess) -> None:
-    """Skip the test if this host cannot look into the engine's processes."""
+def require_one_kernel(
+    engine: EngineProcess,
+    reason: str = "the engine has a kernel of its own, whose processes are not seen from here",
+) -> None:
+    """Skip the test, for `reason`, if the engine is in a machine of its own."""
     if not is_around(engine):
-        pytest.skip("the engine has a kernel of its own, whose processes are not seen from here")
+        pytest.skip(reason)
 
 
 def parent(pid: int) -> int:

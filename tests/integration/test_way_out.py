@@ -13,7 +13,9 @@ import docker
 import pytest
 from docker.errors import BuildError, ContainerError
 
+from lab.sandbox.process import EngineProcess
 from tests.conftest import until
+from tests.integration import host
 
 Serve = Callable[[str], int]
 GATEWAY = "172.17.0.1"
@@ -63,8 +65,11 @@ def get(client: docker.DockerClient, address: str, port: int, **options: object)
     return client.containers.run("busybox", command, remove=True, **options)  # type: ignore[no-any-return]
 
 
-def test_the_host_by_the_gateway(client: docker.DockerClient, serve: Serve) -> None:
+def test_the_host_by_the_gateway(
+    engine: EngineProcess, client: docker.DockerClient, serve: Serve
+) -> None:
     """Is a server at all addresses of the host reached, whole, and by somebody who is not 127.0.0.1?"""
+    host.require_one_kernel(engine, "QEMU's network knows no address of the host but its loopback")
     answer = get(client, GATEWAY, serve("0.0.0.0"))
     assert len(answer) > 300_000
     assert answer.startswith(b"hello ") and not answer.startswith(b"hello 127.0.0.1")
@@ -83,8 +88,11 @@ def test_the_host_by_its_name(client: docker.DockerClient, serve: Serve) -> None
     assert get(client, name, serve("0.0.0.0"), extra_hosts=hosts).startswith(b"hello ")
 
 
-def test_what_only_the_host_may_reach(client: docker.DockerClient, serve: Serve) -> None:
+def test_what_only_the_host_may_reach(
+    engine: EngineProcess, client: docker.DockerClient, serve: Serve
+) -> None:
     """Is a server at 127.0.0.1 of the host out of reach, as with Docker?"""
+    host.require_one_kernel(engine, "QEMU's network shows the host's loopback")
     port = serve("127.0.0.1")
     for address in (GATEWAY, "127.0.0.1"):
         with pytest.raises(ContainerError):
@@ -115,8 +123,9 @@ def test_a_build_downloads(client: docker.DockerClient, serve: Serve) -> None:
         client.images.build(fileobj=io.BytesIO(nobody.encode()), rm=True, nocache=True)
 
 
-def test_udp_to_the_host(client: docker.DockerClient) -> None:
+def test_udp_to_the_host(engine: EngineProcess, client: docker.DockerClient) -> None:
     """Does a datagram reach a server of the host, and its answer come back?"""
+    host.require_one_kernel(engine, "by the gateway only TCP finds the machine around the guest")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("0.0.0.0", 0))
         server.settimeout(20)
