@@ -40,8 +40,8 @@ GLASS: Table = {
         "seconds": "{count} s",
         "status": "answer {status}",
         "syscall_count": "{count} system calls",
-        "no_syscalls": "For this call the engine made no system call that it tells of: it answered "
-        "from what it knows.",
+        "no_syscalls": "The engine tells of those system calls that make, change and end "
+        "containers. This call needed none of them.",
         "no_trace": "Only the lab's own engine tells of its system calls.",
         "times": "{count} times",
         "more_calls": "and {count} more calls",
@@ -151,8 +151,8 @@ GLASS: Table = {
         "seconds": "{count} 초",
         "status": "응답 {status}",
         "syscall_count": "시스템 호출 {count}번",
-        "no_syscalls": "이 호출에서는 엔진이 알려 주는 시스템 호출이 없습니다. 이미 아는 것으로 "
-        "응답했습니다.",
+        "no_syscalls": "엔진은 컨테이너를 만들고 바꾸고 끝내는 시스템 호출을 알려 줍니다. 이 "
+        "호출에는 그런 것이 필요 없었습니다.",
         "no_trace": "시스템 호출은 이 실습 환경의 엔진만 알려 줍니다.",
         "times": "{count}번",
         "more_calls": "그 밖의 호출 {count}개",
