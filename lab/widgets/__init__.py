@@ -5,6 +5,7 @@ GlassEngine         what a command becomes: HTTP calls, then system calls
 Layers              images as stacks of layers, and what containers write
 Lifecycle           the states of containers, and the arrows that they take
 Namespaces          who is in which namespace, and processes from inside and outside
+NetworkMap          networks, the containers in them, and the ports that lead to them
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
 Volumes             where data lives, and which containers use it
@@ -18,6 +19,7 @@ from lab.widgets.glass import GlassEngine
 from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
+from lab.widgets.networks import NetworkMap
 from lab.widgets.ports import open_port, read_port
 from lab.widgets.terminal import CTRL_C, DETACH, type_in_terminal
 from lab.widgets.volumes import Volumes
@@ -30,6 +32,7 @@ __all__ = [
     "Layers",
     "Lifecycle",
     "Namespaces",
+    "NetworkMap",
     "Volumes",
     "open_port",
     "read_port",
