@@ -30,6 +30,9 @@ def test_a_machine_of_its_own(vm: MicroVm) -> None:
     assert "lab.sandbox.vm.guest" in vm.run(["cat", "/proc/1/cmdline"]).output
     assert vm.memory_used() > 50 << 20
     assert b"qemu" in Path(f"/proc/{vm.pid}/cmdline").read_bytes()
+    before = vm.processor_seconds()
+    assert vm.run(["sh", "-c", "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done"]).code == 0
+    assert 0 < before < vm.processor_seconds()
 
 
 def test_commands_tell_their_exit_code(vm: MicroVm) -> None:
