@@ -1,12 +1,14 @@
 """The build context: a tree of names in memory, and the files' contents in a scratch folder.
 
-Contents lie in the scratch folder under numbers; names, modes and links are only looked up in
+Contents lie in the scratch folder under numbers (small ones, as far as there is room, in memory);
+names, modes and links are only looked up in
 the tree.  So nothing that a client sends, however it is named or linked, can touch a file that
 is not its own.  Paths are relative, without a leading slash; the root is "".
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from lab.build.golang import clean
 from lab.errors import BuildError
 
 _MAX_LINKS = 255
+_SMALL = 1 << 16
+_MAX_HELD = 4 << 20
+"""Bytes of small contents that one context has in memory."""
 
 
 class Kind(Enum):
@@ -56,6 +61,8 @@ class Context:
         self.scratch = scratch
         self.owned = scratch
         """What goes with the context when it is closed."""
+        self._held: dict[int, bytes] = {}
+        self._room = _MAX_HELD
         self._entries: dict[str, Entry] = {"": Entry(Kind.DIRECTORY, 0o755)}
         self._ordered: list[str] | None = None
 
@@ -121,12 +128,24 @@ class Context:
             yield name
 
     def open(self, entry: Entry) -> BinaryIO:
-        """Open a file's content for reading."""
+        """Open a file's content for reading; what is held in memory is a BytesIO."""
+        held = self._held.get(entry.content)
+        if held is not None:
+            return io.BytesIO(held)
         return open(self.scratch / str(entry.content), "rb")
 
     def attributes(self, entry: Entry) -> Mapping[bytes, bytes]:
         """Return a file's extended attributes, as the archive of the context has them."""
         return dict(entry.attributes)
+
+    def takes(self, size: int) -> bool:
+        """Return whether a content of `size` bytes is to be held in memory."""
+        return size <= min(_SMALL, self._room)
+
+    def hold(self, number: int, content: bytes) -> None:
+        """Hold a content in memory that would otherwise lie in the scratch folder."""
+        self._held[number] = content
+        self._room -= len(content)
 
     def checksum(self, path: str) -> str:
         """Return the checksum of what `path` leads to; the path itself where there is none."""

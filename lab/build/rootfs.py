@@ -10,6 +10,7 @@ All methods raise OSError for what the file system refuses.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import posixpath
 import stat
@@ -32,6 +33,12 @@ _IN_ROOT = int(Resolve.IN_ROOT | Resolve.NO_MAGICLINKS)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_LINKS = 255
 _MODE = 0o755
+
+
+def write_all(fd: int, piece: memoryview) -> None:
+    """Write all bytes of `piece`.  Raises OSError."""
+    while piece:
+        piece = piece[os.write(fd, piece) :]
 
 
 class RootFs:
@@ -118,8 +125,11 @@ class RootFs:
         with self._parent(path) as (parent, name):
             file = os.open(name, _NEW, 0o600, dir_fd=parent)
             try:
-                while os.sendfile(file, content.fileno(), None, 1 << 24):
-                    pass
+                if isinstance(content, io.BytesIO):
+                    write_all(file, content.getbuffer())
+                else:
+                    while os.sendfile(file, content.fileno(), None, 1 << 24):
+                        pass
                 os.fchmod(file, mode)
             finally:
                 os.close(file)

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from lab.build.context import Context, Entry, Kind
 from lab.build.golang import clean
+from lab.build.rootfs import write_all
 from lab.errors import InvalidParameter, LabError
 from lab.image import tar
 from lab.image.streams import decompress
@@ -92,7 +93,8 @@ class _Unpacker:
     def _entry(self, member: tar.Member, path: str, running: Hash) -> Entry:
         if member.kind is tar.Kind.HARDLINK:
             return self._linked(member, path, running.hexdigest())
-        content = self._store(path, running) if member.kind is tar.Kind.FILE else -1
+        is_file = member.kind is tar.Kind.FILE
+        content = self._store(path, running, member.size) if is_file else -1
         return Entry(
             _KINDS[member.kind],
             member.mode,
@@ -115,16 +117,22 @@ class _Unpacker:
             raise InvalidParameter(f"link /{target} /{path}: {reason}")
         return replace(entry, checksum=checksum)
 
-    def _store(self, path: str, running: Hash) -> int:
-        """Write the member's content to the scratch folder; return its number there."""
+    def _store(self, path: str, running: Hash, size: int) -> int:
+        """Keep the member's content, in the scratch folder or in memory; return its number."""
         self._contents += 1
+        if self._context.takes(size):
+            self._pay(size)
+            content = b"".join(map(bytes, self._reader.data()))
+            running.update(content)
+            self._context.hold(self._contents, content)
+            return self._contents
         target = self._context.scratch / str(self._contents)
         try:
             with open(target, "xb", buffering=0) as file:
                 for piece in self._reader.data():
                     self._pay(len(piece))
                     running.update(bytes(piece))
-                    _write_all(file.fileno(), piece)
+                    write_all(file.fileno(), piece)
         except OSError as error:
             raise LabError(
                 f"Error processing tar file(exit status 1): write /{path}:"
@@ -164,11 +172,6 @@ _KINDS = {
     tar.Kind.DIRECTORY: Kind.DIRECTORY,
     tar.Kind.FIFO: Kind.FIFO,
 }
-
-
-def _write_all(fd: int, piece: memoryview) -> None:
-    while piece:
-        piece = piece[os.write(fd, piece) :]
 
 
 def _header(member: tar.Member) -> bytes:

@@ -75,10 +75,24 @@ def test_names_that_climb_out_are_contained(name: str, inside: str | None, tmp_p
         with pytest.raises(InvalidParameter):
             unpacked(tar([(name, FILE, "1")]), tmp_path)
         return
-    context = unpacked(tar([(name, FILE, "1")]), tmp_path)
-    assert read(context, inside) == b"1"
+    large = "1" * 100_000
+    context = unpacked(tar([(name, FILE, large)]), tmp_path)
+    assert read(context, inside) == large.encode()
     assert sorted(os.listdir(tmp_path)) == ["scratch"]
     assert os.listdir(tmp_path / "scratch") == ["1"]
+
+
+def test_small_contents_stay_in_memory_while_there_is_room(tmp_path: Path) -> None:
+    """Do many small files make no files of ours, and are those beyond the limit as they were?"""
+    few = unpacked(tar([(f"f{number}", FILE, f"{number}") for number in range(20)]), tmp_path)
+    assert os.listdir(tmp_path / "scratch") == []
+    assert [read(few, f"f{number}") for number in range(20)] == [b"%d" % n for n in range(20)]
+    few.close()
+    members = [(f"f{number}", FILE, f"{number:060000}") for number in range(80)]
+    many = unpacked(tar(members), tmp_path)
+    kept = len(os.listdir(tmp_path / "scratch"))
+    assert 0 < kept < 80
+    assert [read(many, name).decode() for name, _, _ in members] == [text for *_, text in members]
 
 
 @pytest.mark.parametrize("target", ["/", "../../..", "/etc"])
@@ -208,7 +222,7 @@ def test_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(module.os, "write", full)
     with pytest.raises(LabError) as caught:
-        unpacked(tar([("d/f", FILE, "1")]), tmp_path)
+        unpacked(tar([("d/f", FILE, "1" * 100_000)]), tmp_path)
     assert caught.value.message == (
         "Error processing tar file(exit status 1): write /d/f: no space left on device"
     )
