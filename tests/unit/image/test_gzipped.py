@@ -46,3 +46,12 @@ def test_plain() -> None:
     assert is_plain(b"./\0\0\0\0")
     assert not is_plain(b"\x28\xb5\x2f\xfd\0\0")
     assert not is_plain(b"BZh91A")
+
+
+def test_blocks_of_every_size_are_held_as_they_are() -> None:
+    """Does dense content of any length come back, around the limits of a stored block too?"""
+    for size in (1 << 16, 65535 * 2, 65535 * 2 + 1, (1 << 20) + 3):
+        pieces = [random.Random(size).randbytes(size) for _ in range(2)]
+        packed = b"".join(gzipped(iter(pieces)))
+        assert gzip.decompress(packed) == b"".join(pieces)
+        assert len(packed) < 2 * size + 200
