@@ -86,8 +86,10 @@ class Builds:
         """Build an image from a context's archive; messages go to `emit`, from another thread.
 
         Raises BuildError with the line, Unsupported, NotFound and what else a step may raise.
+        SyscallError where the disk is full: before the first step, that is, before any message.
         Cancelling the task ends the build; its containers are removed.
         """
+        self._parts.containers.require_room()
         stop = threading.Event()
         loop = asyncio.get_running_loop()
         return await self._workers.run_until(stop, self._build, context, request, emit, loop, stop)
