@@ -1,5 +1,6 @@
 """Pictures of what the engine does, and a few helpers, for notebooks; each is usable alone.
 
+BuildCache          what builds took from the cache, what they did anew, and why
 Cgroups             what containers use of memory, CPU and processes, against their limits
 GlassEngine         what a command becomes: HTTP calls, then system calls
 Layers              images as stacks of layers, and what containers write
@@ -14,6 +15,7 @@ type_in_terminal    a command in a real terminal, with what is typed into it; CT
 
 from __future__ import annotations
 
+from lab.widgets.build_cache import BuildCache
 from lab.widgets.cgroups import Cgroups
 from lab.widgets.glass import GlassEngine
 from lab.widgets.layers import Layers
@@ -27,6 +29,7 @@ from lab.widgets.volumes import Volumes
 __all__ = [
     "CTRL_C",
     "DETACH",
+    "BuildCache",
     "Cgroups",
     "GlassEngine",
     "Layers",
