@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
 
     reset = commands.add_parser("reset", help="forget all images and containers; keep progress")
     reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.add_argument(
+        "--progress",
+        action="store_true",
+        help="forget the progress instead; keep the engine's state",
+    )
     reset.set_defaults(run=_reset)
     return parser
 
@@ -196,15 +201,35 @@ def _serve_hub(config: Config, options: argparse.Namespace) -> int:
 
 
 def _reset(config: Config, options: argparse.Namespace) -> int:
+    if options.progress:
+        return _reset_progress(config, options)
     from lab.sandbox.reset import reset
 
-    if not options.yes:
-        print("This deletes all images, containers and Hub accounts of the lab's engine.")
-        if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
-            return 1
+    if not _sure(
+        options, "This deletes all images, containers and Hub accounts of the lab's engine."
+    ):
+        return 1
     reset(config.engine_root)
     print("The engine starts anew at the next `lab start`.")
     return 0
+
+
+def _reset_progress(config: Config, options: argparse.Namespace) -> int:
+    from lab.course.progress import Progress
+
+    if not _sure(options, "This forgets which lessons, predictions and questions you have done."):
+        return 1
+    Progress(config.state).reset()
+    print("The course begins anew. The engine's images and containers are as they were.")
+    return 0
+
+
+def _sure(options: argparse.Namespace, what: str) -> bool:
+    """Ask, unless told not to, whether to do what cannot be undone."""
+    if options.yes:
+        return True
+    print(what)
+    return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "course": {"__init__", "client", "config", "errors", "sandbox"},
     "widgets": {"__init__", "client", "config", "errors", "course", "jupyter"},
     "setup": {"config", "errors", "catalog", "microvm", "sandbox", "jupyter"},
-    "cli": {"__init__", "config", "errors", "setup", "sandbox", "jupyter", "registry"},
+    "cli": {"__init__", "config", "errors", "setup", "sandbox", "jupyter", "registry", "course"},
 }
 
 SPAWNER = {"lab.kernel", "lab.errors", "lab.oci.runtime_spec", "lab.runtime.sync"}

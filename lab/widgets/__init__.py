@@ -7,6 +7,9 @@ Layers              images as stacks of layers, and what containers write
 Lifecycle           the states of containers, and the arrows that they take
 Namespaces          who is in which namespace, and processes from inside and outside
 NetworkMap          networks, the containers in them, and the ports that lead to them
+Predict             a prediction, chosen before a command is run
+Progress            the way through the course, and what was wrong, asked again
+Quiz                the questions at the end of a lesson
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
 Volumes             where data lives, and which containers use it
@@ -23,6 +26,9 @@ from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.networks import NetworkMap
 from lab.widgets.ports import open_port, read_port
+from lab.widgets.predict import Predict
+from lab.widgets.progress import Progress
+from lab.widgets.quiz import Quiz
 from lab.widgets.terminal import CTRL_C, DETACH, type_in_terminal
 from lab.widgets.volumes import Volumes
 
@@ -36,6 +42,9 @@ __all__ = [
     "Lifecycle",
     "Namespaces",
     "NetworkMap",
+    "Predict",
+    "Progress",
+    "Quiz",
     "Volumes",
     "open_port",
     "read_port",

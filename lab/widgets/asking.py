@@ -48,6 +48,9 @@ class AskingWidget(anywidget.AnyWidget):
     def on_message(self, content: Json) -> None:
         """Do what the browser's side asks for."""
 
+    def on_view(self, shown: bool, view: str) -> None:
+        """Do what is to be done when a view of the widget appears or is gone."""
+
     # --- what a subclass uses
 
     def note(self, lesson: str, about: str, key: str, outcome: str, answer: Any = None) -> None:
@@ -68,7 +71,10 @@ class AskingWidget(anywidget.AnyWidget):
 
     def _on_message(self, _widget: Any, content: Json, _buffers: Any) -> None:
         try:
-            self.on_message(content)
+            if content.get("kind") in ("shown", "hidden"):
+                self.on_view(content["kind"] == "shown", str(content["view"]))
+            else:
+                self.on_message(content)
         except LabError as error:
             self.fault = error.message
 

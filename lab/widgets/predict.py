@@ -31,7 +31,9 @@ class Predict(AskingWidget):
     ran = traitlets.Bool(False).tag(sync=True)
     last_time = traitlets.Int(None, allow_none=True).tag(sync=True)
 
+    key = ""
     _waiting: ClassVar[dict[str, Predict]] = {}
+    _leave_cells: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, key: str, lang: str = "", record: Kept | None = None) -> None:
         question = loader.prediction(key)
@@ -41,11 +43,10 @@ class Predict(AskingWidget):
         self._recall()
         self.questions = {self._asked.id: self._asked.shown()}
         self._show()
-        # its cell may be run again: the choice then waits in the new one
+        # its cell may have been run again: the choice then waits in the new one
         if earlier := self._waiting.pop(key, None):
             earlier._leave_cells()
-        self._waiting[key] = self
-        self._leave_cells = after_next_cell(self._cell_ran)
+        self._await_cell()
 
     def __repr__(self) -> str:
         return f"Predict({self.key!r})"
@@ -88,10 +89,13 @@ class Predict(AskingWidget):
     def _again(self) -> None:
         self._asked.begin()
         self.last_time, self.chosen, self.ran = self.chosen, None, False
+        self._await_cell()
+
+    def _await_cell(self) -> None:
         self._waiting[self.key] = self
         self._leave_cells = after_next_cell(self._cell_ran)
 
-    def _note(self, outcome: str, option: int) -> None:
+    def _note(self, outcome: str, option: int | None) -> None:
         self.note(self._asked.lesson, "prediction", self._asked.question.key, outcome, option)
 
     def _recall(self) -> None:
@@ -134,19 +138,26 @@ def after_next_cell(tell: Callable[[], None]) -> Callable[[], None]:
     """
     from IPython import get_ipython
 
-    shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+    shell: Any = get_ipython()
     if shell is None:
         return lambda: None
-    running = shell.execution_count
+    begun = []
 
-    def heard(result: Any) -> None:
-        if result.info.store_history and result.execution_count != running:
+    def begins(info: Any) -> None:
+        if info.store_history:
+            begun.append(info)
+
+    def ends(_result: Any) -> None:
+        if begun:
             tell()
 
-    shell.events.register("post_run_cell", heard)
+    hooks = {"pre_run_cell": begins, "post_run_cell": ends}
+    for moment, hook in hooks.items():
+        shell.events.register(moment, hook)
 
     def leave() -> None:
-        if heard in shell.events.callbacks["post_run_cell"]:
-            shell.events.unregister("post_run_cell", heard)
+        for moment, hook in hooks.items():
+            if hook in shell.events.callbacks[moment]:
+                shell.events.unregister(moment, hook)
 
     return leave

@@ -56,18 +56,16 @@ class Progress(AskingWidget):
         self._stop()
         super().close()
 
-    def on_message(self, content: Json) -> None:
-        kind = content.get("kind")
-        if kind == "shown":
-            self._views.add(content["view"])
+    def on_view(self, shown: bool, view: str) -> None:
+        (self._views.add if shown else self._views.discard)(view)
+        if self._views:
             self._start()
-        elif kind == "hidden":
-            self._views.discard(content["view"])
-            if not self._views:
-                self._stop()
         else:
-            with self._lock:
-                self._on_question(str(kind), content)
+            self._stop()
+
+    def on_message(self, content: Json) -> None:
+        with self._lock:
+            self._on_question(str(content.get("kind")), content)
 
     def look(self) -> None:
         """Read the file, and show what is in it."""

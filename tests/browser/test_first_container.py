@@ -67,7 +67,8 @@ def test_newcomer_runs_the_lesson_to_its_end(
     page.screenshot(path=screenshots / "lesson-start.png")
     run_all(page)
     expect(page.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
-    expect(code_cells(page).last).to_contain_text("CONTAINER ID")
+    cleaned = code_cells(page).filter(has_text="docker rm -f web web2").last
+    expect(cleaned).to_contain_text("CONTAINER ID")
     expect(container(page, "web")).to_have_count(0)
     expect(layer(page, 1)).to_contain_text("shared by 2 images")
     page.screenshot(path=screenshots / "lesson-end.png")

@@ -14,7 +14,11 @@ from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.ports import PortLink
+from lab.widgets.predict import Predict
+from lab.widgets.progress import Progress
+from lab.widgets.quiz import Quiz
 from lab.widgets.texts_cgroups import CGROUPS
+from lab.widgets.texts_course import COURSE
 from lab.widgets.texts_glass import GLASS
 from lab.widgets.texts_lifecycle import LIFECYCLE
 from lab.widgets.texts_namespaces import NAMESPACES
@@ -29,8 +33,9 @@ TABLES = {
     "glass": GLASS,
     "syscalls": SYSCALLS,
     "lifecycle": LIFECYCLE,
+    "course": COURSE,
 }
-WIDGETS = [Layers, PortLink, Namespaces, Cgroups, Lifecycle, GlassEngine]
+WIDGETS = [Layers, PortLink, Namespaces, Cgroups, Lifecycle, GlassEngine, Predict, Progress, Quiz]
 STATIC = Path(assets.__file__).parent / "static"
 
 
