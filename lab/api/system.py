@@ -13,6 +13,7 @@ from lab.api.keys import ENGINE as ENGINE
 from lab.api.params import Filters, seconds_to_ns
 from lab.api.versions import API_VERSION, MIN_API_VERSION
 from lab.engine import events, system
+from lab.errors import InvalidParameter
 from lab.oci import fields
 
 _EVENT_FILTERS = frozenset(
@@ -37,11 +38,8 @@ async def show_info(request: web.Request) -> web.Response:
 
 async def stream_events(request: web.Request) -> web.StreamResponse:
     filters = Filters.of(request, _EVENT_FILTERS, strict=False)
-    query = events.EventQuery(
-        since_ns=seconds_to_ns(request.query.get("since")),
-        until_ns=seconds_to_ns(request.query.get("until")),
-        filters=filters.values,
-    )
+    since_ns, until_ns = _period(request)
+    query = events.EventQuery(since_ns, until_ns, filters.values)
     journal = request.app[ENGINE].journal
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     with events.listening(journal) as ear:
@@ -56,6 +54,15 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
         with suppress(ConnectionError):
             await response.write_eof()
     return response
+
+
+def _period(request: web.Request) -> tuple[int | None, int | None]:
+    """Return the nanoseconds between which events are wanted; an end alone means all before it."""
+    since, until = request.query.get("since"), request.query.get("until")
+    since_ns, until_ns = seconds_to_ns(since), seconds_to_ns(until)
+    if until_ns is not None and until_ns < (since_ns or 0):
+        raise InvalidParameter(f"`since` time ({since}) cannot be after `until` time ({until})")
+    return (since_ns or 0 if until_ns is not None else since_ns), until_ns
 
 
 ROUTES = [

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import docker
+import pytest
 
 from tests.conftest import until
 
@@ -74,3 +75,13 @@ def test_nothing_falls_between_past_and_present(client: docker.DockerClient) -> 
 def test_unknown_filters(client: docker.DockerClient) -> None:
     """Is a filter that events do not have passed over, as by Docker?"""
     assert history(client, type="network", nosuch="1") == history(client, type="network")
+
+
+def test_an_end_alone(client: docker.DockerClient) -> None:
+    """Does --until without --since tell all that was before, and is a wrong order refused?"""
+    client.containers.run("busybox", "true", remove=True, name="ended-before")
+    wanted = {"container": "ended-before"}
+    told = list(client.events(until=time.time() + 0.001, decode=True, filters=wanted))
+    assert [each["Action"] for each in told] == ["create", "attach", "start", "die", "destroy"]
+    with pytest.raises(docker.errors.APIError, match="cannot be after `until` time"):
+        list(client.events(since=2000, until=1000))
