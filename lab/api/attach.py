@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import time
 from typing import Protocol
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from lab.api.versions import version_of
 from lab.engine.containers import Container
 from lab.engine.logs import LogFile, LogLine, LogQuery, parse_tail, read
 from lab.engine.state import Status, moment
+from lab.engine.waiters import seconds_of
 from lab.errors import Conflict, InvalidParameter
 from lab.runtime.stdio import STDERR, STDIN, STDOUT
 
@@ -37,6 +39,10 @@ class Listener(Protocol):
 def container_of(request: web.Request) -> Container:
     """Return the container that the path names; NotFound."""
     return request.app[ENGINE].containers.get(request.match_info["id"])
+
+
+_HEAD_START = 0.1
+"""Seconds after a start within which logs wait for what the program writes at first."""
 
 
 def attachable(request: web.Request) -> Container:
@@ -130,6 +136,8 @@ async def logs(request: web.Request) -> web.StreamResponse:
         async for lines in log.stream(file, query, follow):
             await response.write(b"".join(map(shape, lines)))
 
+    if not follow:
+        await _let_it_speak(container)
     response = web.StreamResponse(headers={"Content-Type": _media_type(request, container)})
     # before the answer: a client that has it may remove the container, and read on
     with log.opened() as file, contextlib.suppress(ConnectionError):
@@ -137,6 +145,16 @@ async def logs(request: web.Request) -> web.StreamResponse:
         await while_wanted(request, send(file))
         await response.write_eof()
     return response
+
+
+async def _let_it_speak(container: Container) -> None:
+    """Wait until a program has run for as long as it has with Docker when a start is answered.
+
+    Here that answer comes earlier, and clients look for the first words right after it.
+    """
+    end = seconds_of(container.record.state.started_at) + _HEAD_START
+    while container.record.state.is_running and time.time() < end:
+        await asyncio.sleep(0.005)
 
 
 def wanted_streams(request: web.Request) -> frozenset[int]:

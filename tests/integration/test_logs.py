@@ -96,3 +96,10 @@ def test_a_log_of_limited_size(client: docker.DockerClient) -> None:
     )
     other.wait()
     assert other.logs() == b"text\n"
+
+
+def test_first_words_right_after_the_start(client: docker.DockerClient) -> None:
+    """Does a client that looks at once see what a short program says, as with Docker?"""
+    for _ in range(5):
+        made = client.containers.run("busybox", ["echo", "first"], detach=True)
+        assert made.logs() == b"first\n"
