@@ -212,3 +212,26 @@ def test_extension_as_a_user(user: pwd.struct_passwd, engine_socket: Path) -> No
     assert first["User"]["Host"] == user.pw_uid
     container.remove(force=True)
     client.close()
+
+
+def test_a_users_workbench(user: pwd.struct_passwd, python: str) -> None:
+    """Has a user's workbench many ids, a layer to write to, and children with namespaces?"""
+    source = """
+from lab.sandbox import Workbench
+with Workbench("namespaces") as bench:
+    bench.run('''
+import os
+from lab.kernel.flags import CLONE
+from lab.kernel.syscalls import mount
+for name in ("below", "above", "work", "root"):
+    os.mkdir(f"/run/{name}")
+mount("overlay", "/run/root", "overlay",
+    data="lowerdir=/run/below,upperdir=/run/above,workdir=/run/work,userxattr")
+open("/run/root/file", "w").close()
+os.chown("/run/root/file", 33, 33)
+continue_in_child(CLONE.NEWUSER | CLONE.NEWPID | CLONE.NEWNS)
+print(os.getpid(), os.listdir("/run/above"), os.path.exists("/home/x"))
+''')
+"""
+    ran = as_user(user, [python, "-c", source])
+    assert (ran.stdout, ran.stderr) == ("1 ['file'] False\n", "")

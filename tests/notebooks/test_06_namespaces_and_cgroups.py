@@ -59,6 +59,8 @@ def test_a_container_by_hand(ran: Ran) -> None:
     for text in (by_hand, engines):
         assert text.startswith("by-hand") and "uid=0(root)" in text
         assert re.search(r"^ +1 root", text, re.MULTILINE) and ": lo:" in text
+    checksums = re.findall(r"([0-9a-f]{64})  /bin/busybox", by_hand + engines)
+    assert len(checksums) == 2 and len(set(checksums)) == 1
     assert "from a container made by hand" in by_hand and "exit code 0; back in process" in by_hand
     assert "eth0" in engines and "eth0" not in by_hand
     assert ran.output("written").split() == ["1", "False", "['hello']", "False"]
