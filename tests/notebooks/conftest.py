@@ -10,9 +10,6 @@ import pytest
 
 from lab.sandbox.process import EngineProcess
 from tests.notebooks.lessons import LESSONS, Ran, Variant, run, variants
-from tests.vm.conftest import start_vm, vm_home
-
-__all__ = ["start_vm", "vm_home"]
 
 _LESSON_OF_MODULE = re.compile(r"test_(\d\d_\w+)")
 
