@@ -121,13 +121,18 @@ class Journal:
                 self._listeners.remove(listener)
 
     def replay(
-        self, since_ns: int = 0, until_ns: int | None = None, last_seq: int | None = None
+        self,
+        since_ns: int = 0,
+        until_ns: int | None = None,
+        last_seq: int | None = None,
+        after_seq: int = 0,
     ) -> Iterator[Entry]:
         """Yield stored entries in order: at `since_ns` or later, at `until_ns` or earlier.
 
-        `last_seq` bounds the replay to what was there when `subscribe` answered.
+        `last_seq` bounds the replay to what was there when `subscribe` answered; `after_seq` is an
+        entry that it follows.
         """
-        seq = 0
+        seq = after_seq
         while True:
             rows = self._database.query(
                 "SELECT * FROM journal WHERE seq > ? AND at_ns >= ? AND at_ns <= ? AND seq <= ?"

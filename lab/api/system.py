@@ -42,7 +42,7 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     query = events.EventQuery(since_ns, until_ns, filters.values)
     journal = request.app[ENGINE].journal
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    with events.listening(journal) as ear:
+    with events.listening(journal, query) as ear:
         await response.prepare(request)
 
         async def send() -> None:
