@@ -39,6 +39,7 @@ from lab.engine.machine import own_platform, parse_platform
 from lab.engine.mounted import mounted
 from lab.engine.settings import CONFIG_DEFAULTS
 from lab.engine.transfer import Transfer, is_for
+from lab.engine.unfinished import finish
 from lab.errors import LabError, NotFound
 from lab.image.blobs import BlobStore
 from lab.image.layer import write_layer
@@ -207,7 +208,7 @@ class BuildBackend:
         async def create() -> Container:
             host = sharing.adapted(self._settings.host, self._parts.containers.get)
             made = self._parts.containers.create_for_step(self._image(parent), whole, host)
-            await self._parts.containers.places.fill(made)
+            await finish(self._parts.containers, made)
             return made
 
         container = self._in_loop(create())

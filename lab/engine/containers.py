@@ -173,16 +173,16 @@ class Containers:
             with self.together():
                 self.places.provide(container, self.get)
                 self._table.save(record)
-                self.log_event(container, "create")
+                if not record.unfinished:
+                    self.log_event(container, "create")
             undo.pop_all()
         self._by_id[container_id] = container
         return container
 
     def get(self, text: str) -> Container:
         """Return the container that a name, an id or the beginning of one means; NotFound."""
-        exact = self._by_id.get(text)
-        if exact is not None:
-            return exact
+        if text in self._by_id:
+            return self._by_id[text]
         bare = text.removeprefix("/")
         for container in self._by_id.values():
             if container.name == bare:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from lab.engine import sharing
+from lab.engine import sharing, unfinished
 from lab.engine.containers import Container, Containers
 from lab.engine.endpoints import Endpoints
 from lab.engine.host_folders import HostFolders
@@ -69,11 +69,7 @@ class Creation:
         if sharing.HOST in (settings.network, host["UTSMode"]) and not config["Hostname"]:
             config["Hostname"] = os.uname().nodename
         container = self._containers.create(name, config, host, places)
-        try:
-            await self._containers.places.fill(container)
-        except BaseException:
-            self._containers.remove(container, volumes=True)
-            raise
+        await unfinished.finish(self._containers, container)
         return container, warnings
 
     def _check_bind(self, bind: MountPoint) -> list[str]:

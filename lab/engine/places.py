@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lab.engine.container_mounts import fill, provide, to_fill, wanted
+from lab.engine.container_mounts import provide, wanted
+from lab.engine.filling import fill, to_fill
 from lab.engine.layers import Layers
 from lab.engine.volumes import Volumes
 from lab.errors import LabError
@@ -29,7 +30,10 @@ class Places:
         self._layers = layers
 
     def provide(self, container: Container, find: Callable[[str], Container]) -> None:
-        """Write into a new container's record what it is to see where; make the volumes for it."""
+        """Write into a new container's record what it is to see where; make the volumes for it.
+
+        The container is unfinished until `fill` has been called, if there is something to fill.
+        """
         record = container.record
         points = wanted(
             container.settings.points,
@@ -39,19 +43,13 @@ class Places:
             lambda name: find(name).record.mounts,
         )
         record.mounts = provide(points, self.volumes, record.host.get("VolumeDriver") or "")
+        record.unfinished = bool(to_fill(record.mounts, self.volumes))
 
     async def fill(self, container: Container) -> None:
-        """Copy the image's content into a new container's empty volumes.
-
-        Nobody can start the container meanwhile.
-        """
-        fillings = to_fill(container.record.mounts, self.volumes)
-        if fillings:
-            async with container.lock:
-                place = self._layers.scratch
-                await asyncio.to_thread(
-                    fill, fillings, self.volumes, self._snapshots, container.id, place
-                )
+        """Copy the image's content into a new container's empty volumes; the lock must be held."""
+        points = to_fill(container.record.mounts, self.volumes)
+        place = self._layers.scratch
+        await asyncio.to_thread(fill, points, self.volumes, self._snapshots, container.id, place)
 
     def remove_anonymous(self, container: Container) -> None:
         """Remove those volumes of a removed container that nobody named and nobody else has."""

@@ -132,7 +132,8 @@ class Record:
     `image` is the image's id, empty for a container of the empty image; `image_name` what the
     user wrote; `config` and `host` are Docker's Config and HostConfig with all defaults filled
     in; `path` and `args` are the program that runs; `ports` is Docker's NetworkSettings.Ports,
-    filled while the container runs; `stopped_by_hand` says that a user ended the last run.
+    filled while the container runs; `stopped_by_hand` says that a user ended the last run, and
+    `unfinished` that the creation still goes on.
     """
 
     id: str
@@ -151,6 +152,7 @@ class Record:
     stopped_by_hand: bool = False
     warnings: list[str] = field(default_factory=list)
     mounts: list[MountPoint] = field(default_factory=list)
+    unfinished: bool = False
 
     def to_json(self) -> Json:
         """Return the form that is stored; settings and ports in it are still the record's own."""

@@ -1,7 +1,6 @@
 """Volumes: folders that outlive containers.  Docker's `local` driver, and its store.
 
-ROOT/NAME/_data        what containers see
-ROOT/NAME/_filling     the image's content on its way there
+Each has a folder ROOT/NAME; see lab.engine.volume_content for what is in it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.database import Database
-from lab.engine import volume_options
+from lab.engine import volume_content, volume_options
 from lab.engine.logged import logged
 from lab.engine.mount_points import VOLUME, MountPoint
 from lab.engine.state import now
@@ -37,7 +36,6 @@ DRIVER = "local"
 ANONYMOUS = "com.docker.volume.anonymous"
 """The label of volumes that nobody gave a name."""
 
-_DATA, _FILLING = "_data", "_filling"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS volumes (
     name TEXT PRIMARY KEY,
@@ -113,11 +111,11 @@ class Volumes:
 
     def path(self, name: str) -> Path:
         """Return the folder that is shown to containers; usable from any thread."""
-        return self._root / name / _DATA
+        return self._root / name / volume_content.DATA
 
-    def filling(self, name: str) -> Path:
-        """Return the folder in which a volume's first content is gathered."""
-        return self._root / name / _FILLING
+    def give(self, name: str, source: Path) -> None:
+        """Copy all of a directory into an empty volume; blocks, for a thread that has its turn."""
+        volume_content.give(self._root / name, source, self._fresh)
 
     # --- made and removed
 
@@ -240,22 +238,24 @@ class Volumes:
         folder = self._root / name
         if folder.exists():
             self._trash.discard(folder)  # its record did not come to be
-        self.fresh(folder / _DATA)
+        self._fresh(folder / volume_content.DATA)
 
-    def fresh(self, folder: Path) -> None:
-        """Make an empty folder, and those above it, as a volume begins; usable from any thread."""
+    def _fresh(self, folder: Path) -> None:
+        """Make an empty folder, and that above it, as a volume begins; usable from any thread."""
         folder.parent.mkdir(mode=0o711, exist_ok=True)
         folder.mkdir(mode=0o755)
         folder.chmod(0o755)
         os.chown(folder, self._ids.to_sandbox(0), self._ids.to_sandbox(0))
 
     def _sweep(self) -> None:
-        """Remove what a crash left of volumes that were being made, filled, or removed."""
+        """Remove what a crash left of volumes that were being made or removed; finish the rest."""
         for folder in self._root.iterdir():
             if folder.name not in self._by_name:
                 self._trash.discard(folder)
-            elif (folder / _FILLING).exists():
-                self._trash.discard(folder / _FILLING)
+                continue
+            if (folder / volume_content.FILLING).exists():
+                self._trash.discard(folder / volume_content.FILLING)
+            volume_content.finish(folder)
         self._trash.wake()
 
     def _log(self, name: str, action: str, **attributes: str) -> None:

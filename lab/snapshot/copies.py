@@ -34,6 +34,12 @@ def copy_tree(source: Path, target: Path) -> None:
         _describe(old, b"", new, os.fstat(old))
 
 
+def describe_as(source: Path, target: Path) -> None:
+    """Give the directory `target` the owner, the mode and all else of `source`, without content."""
+    with trees.opened(source) as old, trees.opened(target) as new:
+        _describe(old, b"", new, os.fstat(old))
+
+
 def lay_over(changes: Path, target: Path) -> None:
     """Make `target`, a whole tree, what overlay would show with `changes` upon it."""
     with trees.opened(changes) as upper, trees.opened(target) as new:

@@ -73,7 +73,7 @@ def test_what_a_crash_leaves_is_swept(store: Store) -> None:
     volumes = store.open()
     volumes.create("data")
     (volumes.path("data") / "kept").write_text("x")
-    (volumes.filling("data") / "half").mkdir(parents=True)
+    (store.folder / "volumes" / "data" / "_filling" / "half").mkdir(parents=True)
     (store.folder / "volumes" / "orphan" / "_data").mkdir(parents=True)
     again = store.open()
     again.close()
@@ -81,6 +81,40 @@ def test_what_a_crash_leaves_is_swept(store: Store) -> None:
     assert [path.name for path in (store.folder / "volumes" / "data").iterdir()] == ["_data"]
     assert (again.path("data") / "kept").exists()
     assert not any((store.folder / "volumes-removed").iterdir())
+
+
+def test_a_crash_while_content_is_moved(store: Store, tmp_path: Path) -> None:
+    """Does the next start move the rest, without a second look at what has been moved or changed?"""
+    volumes = store.open()
+    volumes.create("data")
+    (volumes.path("data") / "moved").write_text("changed since")
+    filled = store.folder / "volumes" / "data" / "_filled"
+    filled.mkdir(mode=0o700)
+    (filled / "rest").mkdir()
+    (filled / "rest" / "file").write_text("x")
+    (filled / "moved").write_text("old")
+    again = store.open()
+    again.close()
+    assert not filled.exists()
+    assert (again.path("data") / "rest" / "file").read_text() == "x"
+    assert (again.path("data") / "moved").read_text() == "changed since"
+    assert again.path("data").stat().st_mode & 0o777 == 0o700
+
+
+def test_content_for_a_volume_that_is_looked_at(store: Store, tmp_path: Path) -> None:
+    """Does who has the folder open see what it is given, in the folder that he knows?"""
+    volumes = store.open()
+    volumes.create("data")
+    source = tmp_path / "source"
+    source.mkdir(mode=0o750)
+    (source / "file").write_text("x")
+    looking = os.open(volumes.path("data"), os.O_RDONLY)
+    volumes.give("data", source)
+    assert os.listdir(looking) == ["file"]
+    assert os.fstat(looking).st_mode & 0o777 == 0o750
+    os.close(looking)
+    volumes.close()
+    assert [path.name for path in (store.folder / "volumes" / "data").iterdir()] == ["_data"]
 
 
 def test_a_transaction_that_is_given_up(store: Store) -> None:
