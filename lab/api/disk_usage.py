@@ -19,8 +19,8 @@ from lab.engine.container_prune import PRUNE_FILTERS, prune
 from lab.engine.core import Engine
 from lab.engine.image_list import ImageQuery
 from lab.engine.listing import shown_image
+from lab.engine.volume_list import shown
 from lab.engine.volume_list import size as size_of_volume
-from lab.engine.volumes import shown
 from lab.errors import InvalidParameter, NotFound
 from lab.oci.fields import Json
 

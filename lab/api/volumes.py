@@ -8,8 +8,8 @@ from lab.api.bodies import answer, read_object
 from lab.api.keys import ENGINE
 from lab.api.params import Filters, flag
 from lab.api.versions import version_of
-from lab.engine.volume_list import LIST_FILTERS, PRUNE_FILTERS, prune, select
-from lab.engine.volumes import Volume, Volumes, shown
+from lab.engine.volume_list import LIST_FILTERS, PRUNE_FILTERS, prune, select, shown
+from lab.engine.volumes import Volume, Volumes
 from lab.errors import NotFound, Unavailable
 from lab.oci import fields
 from lab.oci.fields import Json

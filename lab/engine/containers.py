@@ -148,8 +148,7 @@ class Containers:
         self.require_room()
         path, args = commands.split(config)
         container_id = new_id()
-        wanted = check_name(name, "container") if name else generate_name(self._names())
-        self._check_free(wanted)
+        wanted = self._free_name(name)
         config["Hostname"] = config["Hostname"] or short_id(container_id)
         record = Record(
             id=container_id,
@@ -187,10 +186,9 @@ class Containers:
         for container in self._by_id.values():
             if container.name == bare:
                 return container
-        found = find_prefix(text, self._by_id)
-        if found is None:
-            raise NotFound(f"No such container: {text}")
-        return self._by_id[found]
+        if found := find_prefix(text, self._by_id):
+            return self._by_id[found]
+        raise NotFound(f"No such container: {text}")
 
     def all(self) -> list[Container]:
         """Return all containers, the latest first."""
@@ -287,8 +285,12 @@ class Containers:
         except NotFound:
             self._layers.collect()
 
-    def _names(self) -> list[str]:
-        return [container.name for container in self._by_id.values()]
+    def _free_name(self, name: str) -> str:
+        if not name:
+            return generate_name([each.name for each in self.all()])
+        wanted = check_name(name, "container")
+        self._check_free(wanted)
+        return wanted
 
     def _check_free(self, name: str) -> None:
         for container in self._by_id.values():

@@ -143,7 +143,7 @@ class Engine:
             self.journal,
             self.ids,
             lambda name: having(iter(self.containers.all()), name),
-            folders.check,
+            folders,
         )
         self.containers = Containers(
             root / "containers",

@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.engine.mount_points import VOLUME, MountPoint
 from lab.engine.mounted import mounted
 from lab.engine.volumes import Volumes
-from lab.errors import InvalidParameter, SyscallError
+from lab.errors import InvalidParameter, LabError, SyscallError
 from lab.kernel.openat2 import Resolve, openat2
 from lab.snapshot.base import Snapshotter
 
@@ -18,16 +18,17 @@ _IN_ROOT = int(Resolve.IN_ROOT | Resolve.NO_MAGICLINKS)
 
 
 def to_fill(points: Iterable[MountPoint], volumes: Volumes) -> list[MountPoint]:
-    """Return the places whose volumes may get the image's content."""
-    return [
-        point
-        for point in points
-        if point.type == VOLUME
-        and point.copy
-        and not point.subpath
-        and volumes.get(point.name).is_plain
-        and not any(volumes.path(point.name).iterdir())
-    ]
+    """Return the places whose volumes may get the image's content, or could not be mounted for it."""
+    wanted = (
+        point for point in points if point.type == VOLUME and point.copy and not point.subpath
+    )
+    return [point for point in wanted if _is_concerned(point, volumes)]
+
+
+def _is_concerned(point: MountPoint, volumes: Volumes) -> bool:
+    if volumes.get(point.name).is_plain:
+        return not any(volumes.path(point.name).iterdir())
+    return bool(volumes.mount_failure(point.name))
 
 
 def fill(
@@ -36,7 +37,8 @@ def fill(
     """Copy what the image has at `points` into their volumes, where these are still empty.
 
     Blocks; for a thread.  `key` is the container's snapshot, which is mounted for it.  Raises
-    InvalidParameter if a file of the image is in the way of a volume that nobody asked for by name.
+    InvalidParameter if a file of the image is in the way of a volume that nobody asked for by name,
+    LabError if a volume to be filled cannot be mounted.
     """
     with mounted(snapshots, key, scratch) as root:
         top = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -53,6 +55,8 @@ def _fill(root: int, point: MountPoint, volumes: Volumes) -> None:
     if content is None:
         return
     try:
+        if failure := volumes.mount_failure(point.name):
+            raise LabError(failure)
         # another container may have filled it meanwhile
         if not any(volumes.path(point.name).iterdir()):
             volumes.give(point.name, Path(f"/proc/self/fd/{content}"))

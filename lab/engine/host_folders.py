@@ -64,6 +64,14 @@ class HostFolders:
                 f'invalid mount config for type "bind": bind source path does not exist: {source}'
             ) from None
 
+    def why_missing(self, source: str) -> str:
+        """Return why nothing can be shown of `source`; empty if there is something."""
+        try:
+            os.close(self._open(os.path.normpath(source)))
+        except OSError as error:
+            return os.strerror(error.errno or 0).lower()
+        return ""
+
     def _real(self, source: str) -> Path:
         """Return where a path of the host leads, as the host names it; what is missing is no link."""
         found: list[str] = []

@@ -100,9 +100,10 @@ class Loader:
                 for number in range(count)
             ]
             size = sum(self._layers.sizes(config))
-            image = self._store.add(content, layers, size)
-        labels = config.config.labels
-        log_image(self._journal, "load", str(image.id), str(image.id), labels)
+            with self._journal.together():
+                image = self._store.add(content, layers, size)
+                labels = config.config.labels
+                log_image(self._journal, "load", str(image.id), str(image.id), labels)
         return image
 
     def _layer(

@@ -13,14 +13,19 @@ STOP_SECONDS = 10
 
 _RUNTIME_FAILURE = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: "
-    "runc create failed: unable to start container process: error during container init"
+    "runc create failed: unable to start container process: "
 )
+_IN_INIT = "error during container init: "
 
 
 def runtime_failure(error: Exception) -> LabError:
-    """Return the error of a start as Docker words it, when it is the program that cannot run."""
-    if isinstance(error, StartError) and error.exit_code in (126, 127):
-        return StartError(f"{_RUNTIME_FAILURE}: {error.message}: unknown", error.exit_code)
+    """Return the error of a start as Docker words it, when it came inside the container."""
+    if isinstance(error, StartError):
+        told = error.message
+        if error.exit_code in (126, 127):
+            told = _IN_INIT + told
+        if told.startswith(_IN_INIT):
+            return StartError(f"{_RUNTIME_FAILURE}{told}: unknown", error.exit_code)
     if isinstance(error, LabError):
         return error
     if isinstance(error, OSError):

@@ -6,10 +6,12 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab.engine.image_list import Filters, boolean
 from lab.engine.volumes import ANONYMOUS, DRIVER, Volume, Volumes
 from lab.errors import Conflict, InvalidParameter, NotFound
+from lab.oci.fields import Json
 from lab.snapshot.shelf import size_of
 
 LIST_FILTERS = frozenset(("dangling", "driver", "label", "name"))
@@ -93,3 +95,16 @@ def _pattern(name: str) -> re.Pattern[str]:
         return re.compile(name)
     except re.error:
         raise InvalidParameter(f"invalid filter 'name={name}'") from None
+
+
+def shown(volume: Volume, path: Path) -> Json:
+    """Return what `docker volume inspect` shows of a volume that lies at `path`."""
+    return {
+        "CreatedAt": volume.created,
+        "Driver": DRIVER,
+        "Labels": volume.labels,
+        "Mountpoint": str(path),
+        "Name": volume.name,
+        "Options": volume.options,
+        "Scope": "local",
+    }

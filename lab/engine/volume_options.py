@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from lab.errors import InvalidParameter, Unsupported
 from lab.ids import NAME_PATTERN
+from lab.kernel.flags import MS
+from lab.runtime.rootfs import split_options
 
 _KNOWN = ("type", "o", "device", "size")
 _NEEDED = {"device": ("type",), "type": ("device",), "o": ("device", "type")}
@@ -59,6 +62,15 @@ def is_bind(options: Mapping[str, str]) -> bool:
     """Whether the volume stands for a folder of the host."""
     words = options.get("o", "").split(",")
     return options.get("type") in ("none", "bind") and any(word in _BIND for word in words)
+
+
+def mount_failure(options: Mapping[str, str], path: Path, reason: str) -> str:
+    """Return Docker's words for a folder of the host that cannot be mounted at `path`."""
+    words = [word for word in options.get("o", "").split(",") if word]
+    flags, data = split_options(tuple(word for word in words if word not in _BIND))
+    flags |= MS.BIND | (MS.REC if "rbind" in words else MS(0))
+    what = f"mount {options['device']}:{path}, flags: {int(flags):#x}"
+    return f"failed to mount local volume: {what}{f', data: {data}' if data else ''}: {reason}"
 
 
 def is_readonly(options: Mapping[str, str]) -> bool:

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 from lab.database import Database
 from lab.engine import volume_content, volume_options
+from lab.engine.host_folders import HostFolders
 from lab.engine.logged import logged
 from lab.engine.mount_points import VOLUME, MountPoint
 from lab.engine.state import now
 from lab.engine.turns import ThreadTurns
-from lab.errors import Conflict, NotFound
+from lab.errors import Conflict, LabError, NotFound
 from lab.ids import new_id
 from lab.journal import Journal
 from lab.kernel import syscalls
 from lab.kernel.flags import MNT
 from lab.kernel.idmap import IdMap
-from lab.oci.fields import Json
 from lab.runtime.rootfs import split_options
 from lab.snapshot.trash import Trash
 
@@ -73,16 +73,16 @@ class Volumes:
         journal: Journal,
         ids: IdMap,
         users: Users,
-        check_device: Callable[[str], None],
+        folders: HostFolders,
     ) -> None:
-        """`users` returns the ids of the containers that have a volume; `check_device` raises for
-        folders of the host that may not be shown."""
+        """`users` returns the ids of the containers that have a volume; `folders` knows what of the
+        host may be shown."""
         self._root = root
         self._database = database
         self._journal = journal
         self._ids = ids
         self._users = users
-        self._check_device = check_device
+        self._folders = folders
         self._holders: dict[str, set[str]] = {}
         self.turns = ThreadTurns()
         root.mkdir(mode=0o711, exist_ok=True)
@@ -117,6 +117,14 @@ class Volumes:
         """Copy all of a directory into an empty volume; blocks, for a thread that has its turn."""
         volume_content.give(self._root / name, source, self._fresh)
 
+    def mount_failure(self, name: str) -> str:
+        """Return why a volume cannot be mounted, in Docker's words; empty if it can."""
+        options = self.get(name).options or {}
+        if not volume_options.is_bind(options):
+            return ""
+        reason = self._folders.why_missing(options["device"])
+        return reason and volume_options.mount_failure(options, self.path(name), reason)
+
     # --- made and removed
 
     def create(
@@ -144,7 +152,7 @@ class Volumes:
         volume_options.check_name(name)
         volume_options.check_options(name, options or {})
         if volume_options.is_bind(options or {}):
-            self._check_device((options or {})["device"])
+            self._folders.check((options or {})["device"])
         self._database.require_room()
         volume = Volume(name, now()[:19] + "Z", labels, options)
         self._make_folder(name)
@@ -187,7 +195,8 @@ class Volumes:
     def hold(self, container: Container) -> None:
         """Make a container's volumes ready for a run, and journal that they are mounted.
 
-        Raises SyscallError if the kernel refuses to mount one.
+        Raises SyscallError if the kernel refuses to mount one, LabError if what it stands for is
+        not there.
         """
         for point in _volumes_of(container):
             self.get(point.name)
@@ -223,11 +232,14 @@ class Volumes:
     # --- helpers
 
     def _mount(self, volume: Volume) -> None:
+        path = self.path(volume.name)
+        if failure := self.mount_failure(volume.name):
+            raise LabError(f"error while mounting volume '{path}': {failure}")
         if not volume_options.is_tmpfs(volume.options or {}):
             return
         words = volume_options.tmpfs_words(volume.options or {}, self._ids.to_sandbox)
         flags, data = split_options(words)
-        syscalls.mount("tmpfs", str(self.path(volume.name)), "tmpfs", flags, data)
+        syscalls.mount("tmpfs", str(path), "tmpfs", flags, data)
 
     def _unmount(self, volume: Volume) -> None:
         if volume_options.is_tmpfs(volume.options or {}):
@@ -274,16 +286,3 @@ def _volume(row: sqlite3.Row) -> Volume:
     return Volume(
         row["name"], row["created"], json.loads(row["labels"]), json.loads(row["options"])
     )
-
-
-def shown(volume: Volume, path: Path) -> Json:
-    """Return what `docker volume inspect` shows of a volume that lies at `path`."""
-    return {
-        "CreatedAt": volume.created,
-        "Driver": DRIVER,
-        "Labels": volume.labels,
-        "Mountpoint": str(path),
-        "Name": volume.name,
-        "Options": volume.options,
-        "Scope": "local",
-    }

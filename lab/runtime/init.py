@@ -26,6 +26,9 @@ _INSIDE = ("/dev", "/proc", "/sys")
 """Binds below these, and below a tmpfs, are attached by init, which mounts its own file systems
 there before."""
 
+_NAME_LIMIT = 64
+"""Bytes of a machine's name.  Source: sethostname(2), HOST_NAME_MAX."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -223,7 +226,9 @@ def _name_host(spec: Spec) -> None:
             reason = (error.strerror or "").lower()
             raise StartError(f"error during container init: sethostname: {reason}") from None
         if spec.domainname:
-            syscalls.setdomainname(spec.domainname)
+            # too long a name is cut off, as where it is written to /proc/sys/kernel/domainname
+            whole = spec.domainname.encode(errors="replace")
+            syscalls.setdomainname(whole[:_NAME_LIMIT].decode(errors="ignore"))
     for name, value in spec.linux.sysctl.items():
         path = "/proc/sys/" + name.replace(".", "/")
         try:

@@ -68,6 +68,9 @@ class FakeEngine:
     all: dict[str, FakeContainer] = field(default_factory=dict)
     created: list[FakeContainer] = field(default_factory=list)
 
+    def require_room(self) -> None:
+        """There is room enough."""
+
     def create_for_step(self, image: Image | None, config: Json, host: Json) -> FakeContainer:
         container = FakeContainer(config, host, image)
         parent = self.parts.layers.container_parent(image)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.database import Database
+from lab.engine.host_folders import HostFolders
 from lab.engine.volume_options import tmpfs_words
 from lab.engine.volumes import ANONYMOUS, Volumes
 from lab.errors import Conflict, InvalidParameter, LabError, NotFound, Unsupported
@@ -32,12 +33,8 @@ class Store:
             self.journal,
             IdMap(os.getuid()),
             lambda name: self.used.get(name, []),
-            self.refuse,
+            HostFolders(Path("/"), [Path("/forbidden")]),
         )
-
-    def refuse(self, device: str) -> None:
-        if device == "/forbidden":
-            raise InvalidParameter("not this one")
 
     def events(self) -> list[tuple[str, str]]:
         return [(entry.action, entry.actor) for entry in self.journal.replay()]
@@ -153,7 +150,7 @@ def test_anonymous_volumes_have_a_label(store: Store) -> None:
             "",
             {"type": "none", "device": "/forbidden", "o": "bind"},
             InvalidParameter,
-            "not this one",
+            "/forbidden holds the engine's own state",
         ),
     ],
 )
