@@ -103,14 +103,10 @@ class Containers:
 
     def restore(self) -> list[Container]:
         """Load the records of an earlier engine; return the containers that ran when it ended."""
-        interrupted = []
         for record in self._table.all():
-            container = self._wrap(record)
-            self._by_id[record.id] = container
-            if record.state.is_running:
-                interrupted.append(container)
+            self._by_id[record.id] = self._wrap(record)
         self._sweep()
-        return interrupted
+        return [each for each in self._by_id.values() if each.record.state.is_running]
 
     def _sweep(self) -> None:
         """Remove what belongs to containers whose creation or removal a crash cut short."""
@@ -288,8 +284,7 @@ class Containers:
     def _free_name(self, name: str) -> str:
         if not name:
             return generate_name([each.name for each in self.all()])
-        wanted = check_name(name, "container")
-        self._check_free(wanted)
+        self._check_free(wanted := check_name(name, "container"))
         return wanted
 
     def _check_free(self, name: str) -> None:

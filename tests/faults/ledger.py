@@ -15,11 +15,15 @@ ACCOUNT = {"username": "faults", "password": "s3cret-enough"}
 
 @dataclass
 class Ledger:
-    """Names by what they name; `data` is what was written into a volume, or an image's id."""
+    """Names by what they name; `data` is what was written into a volume, or an image's id.
+
+    `filled` are volumes that have what the image has in /etc.
+    """
 
     images: dict[str, str] = field(default_factory=dict)
     pushed: dict[str, str] = field(default_factory=dict)
     volumes: dict[str, str] = field(default_factory=dict)
+    filled: dict[str, str] = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
     containers: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,6 +52,11 @@ class Ledger:
                 "busybox", "cat /v/made", volumes={name: {"bind": "/v"}}, remove=True
             )
             assert read.decode() == text
+        for name in self.filled:
+            script = "cmp /v/passwd /etc/passwd && echo filled"
+            places = {name: {"bind": "/v"}}
+            command = ["sh", "-c", script]
+            assert client.containers.run("busybox", command, volumes=places, remove=True)
         self._check_pushed(client)
 
     def _check_pushed(self, client: docker.DockerClient) -> None:
@@ -63,5 +72,5 @@ class Ledger:
             client.containers.get(name).remove(force=True)
         for name in self.networks:
             client.networks.get(name).remove()
-        for name in self.volumes:
+        for name in (*self.volumes, *self.filled):
             client.volumes.get(name).remove()

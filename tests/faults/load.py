@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import random
+import tarfile
 import threading
 from collections.abc import Callable
 
@@ -22,6 +23,16 @@ ENDS = (RequestException, HTTPError, DockerException, OSError, ValueError)
 """How a conversation ends whose other side is killed; ValueError: amid a JSON text."""
 
 _NOT_KEPT = {"label!": [LABEL]}
+
+
+def archive(content: bytes) -> bytes:
+    """An archive with a file `copied`."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as made:
+        member = tarfile.TarInfo("copied")
+        member.size = len(content)
+        made.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 class Load:
@@ -94,6 +105,9 @@ class _Worker:
             (4, self._keep_container),
             (6, self._prune),
             (3, self._look),
+            (6, self._copy_in_and_out),
+            (5, self._save_and_load),
+            (6, self._fill_volume),
         ]
         weights = [weight for weight, _ in steps]
         self._chance.choices([step for _, step in steps], weights)[0]()
@@ -164,6 +178,32 @@ class _Worker:
         )
         self._ledger.keep("volumes", name, name)
 
+    def _fill_volume(self) -> None:
+        """A volume that gets the image's content, for the ledger once its container is created."""
+        name = self._fresh()
+        self._client.volumes.create(name, labels={LABEL: "yes"})
+        places = {name: {"bind": "/etc"}}
+        container = self._client.containers.create("busybox", ["true"], volumes=places)
+        self._ledger.keep("filled", name, "")
+        container.remove()
+
+    def _copy_in_and_out(self) -> None:
+        container = self._client.containers.create("busybox", ["true"])
+        content = self._name.encode() * self._chance.choice((1, 100_000))
+        assert container.put_archive("/tmp", archive(content))
+        pieces, _ = container.get_archive("/tmp/copied")
+        assert content in b"".join(pieces)
+        container.remove()
+
+    def _save_and_load(self) -> None:
+        name = f"loaded-{self._fresh()}:1"
+        text = f"FROM busybox\nRUN echo {name} > /made\n"
+        self._client.images.build(fileobj=io.BytesIO(text.encode()), rm=True, tag=name)
+        saved = b"".join(self._client.images.get(name).save(named=True))
+        self._client.images.remove(name, force=True)
+        image = self._client.images.load(saved)[0]
+        self._ledger.keep("images", name, image.id)
+
     def _network(self) -> None:
         if self._chance.random() < 0.5 and (old := self._ledger.forget_one("networks")):
             self._client.networks.get(old).remove()
@@ -196,5 +236,6 @@ class _Worker:
                 lambda: self._client.images.prune(filters={"dangling": True}),
                 lambda: self._client.volumes.prune(filters=_NOT_KEPT),
                 lambda: self._client.networks.prune(filters=_NOT_KEPT),
+                self._client.api.prune_builds,
             )
         )()
