@@ -208,8 +208,7 @@ class BuildBackend:
         async def create() -> Container:
             host = sharing.adapted(self._settings.host, self._parts.containers.get)
             made = self._parts.containers.create_for_step(self._image(parent), whole, host)
-            await finish(self._parts.containers, made)
-            return made
+            return await finish(self._parts.containers, made)
 
         container = self._in_loop(create())
         self._parents[container.id] = parent

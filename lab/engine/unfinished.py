@@ -5,13 +5,13 @@ from __future__ import annotations
 from lab.engine.containers import Container, Containers
 
 
-async def finish(containers: Containers, container: Container) -> None:
+async def finish(containers: Containers, container: Container) -> Container:
     """Fill the volumes of a new container; only then has it been created, and is that told.
 
-    Nobody can start it meanwhile.  If it fails, nothing is left of the container.
+    Returns the container.  Nobody can start it meanwhile.  If it fails, nothing is left of it.
     """
     if not container.record.unfinished:
-        return
+        return container
     async with container.lock:
         try:
             await containers.places.fill(container)
@@ -22,6 +22,7 @@ async def finish(containers: Containers, container: Container) -> None:
         except BaseException:
             containers.remove(container, volumes=True)
             raise
+    return container
 
 
 def drop(containers: Containers) -> None:

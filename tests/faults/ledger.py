@@ -72,5 +72,9 @@ class Ledger:
             client.containers.get(name).remove(force=True)
         for name in self.networks:
             client.networks.get(name).remove()
+        for name in self.filled:
+            # one that made it get its content, whose removal was cut short
+            for each in client.containers.list(all=True, filters={"volume": name}):
+                each.remove()
         for name in (*self.volumes, *self.filled):
             client.volumes.get(name).remove()

@@ -49,9 +49,12 @@ def write_passwords(client: docker.DockerClient, folder: Path, name: str, passwo
     """Make a folder with a private registry's password file, as its documentation says."""
     client.images.pull("registry", "2")
     command = ["-Bbn", name, password]
-    made = client.containers.run("registry:2", command, entrypoint="htpasswd", remove=True)
+    maker = client.containers.run("registry:2", command, entrypoint="htpasswd", detach=True)
+    assert maker.wait()["StatusCode"] == 0
     folder.mkdir()
-    (folder / "htpasswd").write_bytes(made)
+    (folder / "htpasswd").write_bytes(maker.logs(stderr=False))
+    # the image has a volume, which `remove=True` would leave
+    maker.remove(v=True)
     return folder
 
 

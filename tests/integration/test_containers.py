@@ -172,3 +172,15 @@ def test_root_in_a_container_is_nobody_outside(client: docker.DockerClient) -> N
             "busybox", ["sh", "-c", f"{forbidden} && echo allowed || echo refused"], remove=True
         )
         assert result.decode().splitlines()[-1] == "refused", forbidden
+
+
+def test_names_that_are_too_long(client: docker.DockerClient) -> None:
+    """Is a host's name refused at the start in Docker's words, and a domain's cut off, as there?"""
+    container = client.containers.create("busybox", "true", hostname="h" * 65)
+    with pytest.raises(
+        APIError, match="error during container init: sethostname: invalid argument"
+    ):
+        container.start()
+    command = "cat /proc/sys/kernel/domainname"
+    said = client.containers.run("busybox", command, domainname="d" * 65, remove=True)
+    assert said == b"d" * 64 + b"\n"

@@ -212,8 +212,17 @@ def test_an_archive_that_never_ends(
         cp.stdin.flush()
         path = Path(f"{engine.socket.with_suffix('')}/containers/{made.id}/rootfs")
         until(path.exists, what="the archive is being unpacked")
-        client.close()
-        began = time.monotonic()
-        assert engine.stop() == 0
-        assert time.monotonic() - began < 12
+        # who waits for the same container holds the end up no more
+        start = ["docker", "start", "-a", made.id]
+        with subprocess.Popen(start, env=cli_environ(engine, tmp_path)) as waiting:
+            filters = {"event": "attach"}
+            until(
+                lambda: list(client.events(since=0, until=time.time(), filters=filters)),
+                what="the client has attached",
+            )
+            client.close()
+            began = time.monotonic()
+            assert engine.stop() == 0
+            assert time.monotonic() - began < 12
+            assert waiting.wait() != 0
         cp.stdin.close()

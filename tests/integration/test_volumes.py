@@ -212,6 +212,26 @@ def test_a_volume_of_the_hosts(client: docker.DockerClient, tmp_path: Path) -> N
     assert (tmp_path / "file").exists()
 
 
+def test_a_volume_of_a_missing_folder(client: docker.DockerClient, cli: Cli) -> None:
+    """Is it refused at the start, or at the creation if the image has content for it, as by Docker?"""
+    options = {"type": "none", "device": "/not/there", "o": "bind"}
+    place = client.volumes.create("missing", driver_opts=options).attrs["Mountpoint"]
+    failed = (
+        f"failed to mount local volume: mount /not/there:{place}, flags: 0x1000: "
+        "no such file or directory"
+    )
+    created = cli("create", "-v", "missing:/nowhere", "busybox", "true")
+    assert created.returncode == 0
+    started = cli("start", created.stdout.strip()).stderr.splitlines()[0]
+    assert started == (
+        f"Error response from daemon: error while mounting volume '{place}': {failed}"
+    )
+    refused = cli("create", "--name", "refused", "-v", "missing:/etc", "busybox", "true")
+    assert refused.stderr == f"Error response from daemon: {failed}\n"
+    with pytest.raises(NotFound):
+        client.containers.get("refused")
+
+
 def test_events(client: docker.DockerClient) -> None:
     """Are creation, mounting, unmounting and removal told, in Docker's attributes?"""
     container = client.containers.run("busybox", "true", volumes=["told:/t:ro"], detach=True)
