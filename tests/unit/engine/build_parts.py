@@ -54,6 +54,11 @@ class FakeContainer:
     streams: FakeStreams = field(default_factory=FakeStreams)
     code: int = 0
 
+    @property
+    def record(self) -> SimpleNamespace:
+        """No image of these tests has volumes, which would have to be filled."""
+        return SimpleNamespace(unfinished=False)
+
 
 @dataclass
 class FakeEngine:
@@ -78,13 +83,6 @@ class FakeEngine:
         self.all[container.id] = container
         self.created.append(container)
         return container
-
-    @property
-    def places(self) -> FakeEngine:
-        return self
-
-    async def fill(self, container: FakeContainer) -> None:
-        """No image of these tests has volumes."""
 
     def get(self, container_id: str) -> FakeContainer:
         if container_id not in self.all:
