@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
+from lab.engine import unfinished
 from lab.engine.containers import Container, Containers
 from lab.engine.health import close_health
 from lab.engine.lifecycle import Lifecycle
@@ -18,7 +19,11 @@ CRASH_CODE = 255
 
 
 def settle(containers: Containers, interrupted: list[Container]) -> None:
-    """Record that containers of an engine which ended unexpectedly do not run any more."""
+    """Record that containers of an engine which ended unexpectedly do not run any more.
+
+    Those whose creation it did not finish are removed.
+    """
+    unfinished.drop(containers)
     for container in interrupted:
         state = container.record.state
         ran = state.status is not Status.RESTARTING

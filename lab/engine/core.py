@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.config import EngineConfig
 from lab.database import Database
-from lab.engine import networking, unfinished
+from lab.engine import networking
 from lab.engine.builds import Builds
 from lab.engine.bundles import Bundles
 from lab.engine.commits import Commits
@@ -249,7 +249,6 @@ class Engine:
         await asyncio.to_thread(self.layers.recover)
         await asyncio.to_thread(self.images.sweep)
         settle(self.containers, interrupted)
-        unfinished.drop(self.containers)
         await revive(self.containers, self.lifecycle)
 
     async def stop_containers(self) -> None:
