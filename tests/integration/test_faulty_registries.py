@@ -232,6 +232,7 @@ def test_a_registry_that_is_gone_is_told_at_once(
     """Does a push to nobody end without waiting, in Docker's words?"""
     client.images.get("busybox").tag("127.0.0.1:1/app")
     done = cli("push", "127.0.0.1:1/app", timeout=4)
+    client.images.remove("127.0.0.1:1/app")
     assert done.returncode == 1
     refused = "dial tcp 127.0.0.1:1: connect: connection refused"
     assert f'Get "http://127.0.0.1:1/v2/": {refused}' in done.stderr

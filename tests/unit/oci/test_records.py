@@ -164,7 +164,7 @@ def test_wrong_types_are_refused_in_one_way(document: Any, media_type: str) -> N
 
 
 @settings(max_examples=200)
-@given(st.binary(max_size=40))
+@given(st.binary(max_size=40).filter(lambda content: not content.strip().startswith(b"{")))
 def test_what_is_no_json_is_refused(content: bytes) -> None:
     """Do arbitrary bytes end in InvalidParameter?"""
     for parse in (manifest.parse, ImageConfig.from_bytes):
