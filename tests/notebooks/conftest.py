@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.sandbox.process import EngineProcess
+from tests.conftest import Start
 from tests.notebooks.lessons import LESSONS, Ran, Variant, run, variants
 
 _LESSON_OF_MODULE = re.compile(r"test_(\d\d_\w+)")
@@ -53,9 +54,7 @@ def runs(request: pytest.FixtureRequest, short_tmp: Path) -> Callable[[Variant],
 
 
 @pytest.fixture(scope="session")
-def vm_engine(
-    start_vm: Callable[[Path, Path], EngineProcess], short_tmp: Path
-) -> Iterator[EngineProcess]:
+def vm_engine(start_vm: Start, short_tmp: Path) -> Iterator[EngineProcess]:
     """An engine in a microVM."""
     running = start_vm(short_tmp / "lessons-vm", short_tmp / "lessons-vm.sock")
     yield running
