@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,13 +12,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from lab.errors import InvalidParameter, SandboxUnavailable, Unavailable
 from lab.kernel import procfs
 from lab.sandbox import Workbench
 from lab.sandbox.workbench import CellFailed
-from tests.conftest import until
+from tests.conftest import ROOT, until
 
 Said = Callable[[str], str]
 MARK = b"lab.sandbox.bench"
@@ -207,6 +210,35 @@ def test_it_ends_with_the_kernel_of_the_notebook() -> None:
     notebook.wait()
     notebook.stdout.close()
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in own), what="all gone")
+
+
+def test_cells_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Does `%%bench` run a cell there, show only its own traceback, and end at an interrupt?"""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    sources = (
+        "from lab.sandbox import Workbench\nbench = Workbench('namespaces')",
+        "%%bench\ndef divide(by):\n    return 1 / by\ndivide(0)",
+        "%%bench\nimport time\nprint('asleep')\ntime.sleep(1000)",
+        "%%bench\n6 * 7",
+        "bench.close()",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in sources])
+    kernel = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
+
+    def interrupt() -> None:
+        until(lambda: notebook.cells[2].outputs, limit=60, what="the cell sleeps")
+        asyncio.run(kernel.km.interrupt_kernel())
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    kernel.execute()
+    interrupting.join()
+    (error,) = notebook.cells[1].outputs
+    assert error.traceback[0].startswith("Traceback") and "division by zero" in error.traceback[-1]
+    assert "<bench 1>" in error.traceback[1] and not any("lab/" in line for line in error.traceback)
+    assert notebook.cells[2].outputs[-1].traceback[-1] == "KeyboardInterrupt"
+    assert notebook.cells[3].outputs[0].text == "42\n"
+    assert notebook.cells[4].outputs == []
 
 
 def test_not_offered_where_a_submission_is_graded(monkeypatch: pytest.MonkeyPatch) -> None:
