@@ -106,7 +106,7 @@ def environ(host: str, home: Path) -> dict[str, str]:
 
 def run(variant: Variant, host: str, home: Path) -> Ran:
     """Run a lesson top to bottom, in a folder of its own that is called as its language."""
-    folder = home / variant.sandbox / variant.language
+    folder = home / "pages" / variant.sandbox / variant.language
     folder.mkdir(parents=True, exist_ok=True)
     notebook = read(variant.language, variant.lesson)
     with looking(host) as client:
