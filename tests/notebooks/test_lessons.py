@@ -84,6 +84,27 @@ def test_korean_is_korean(lesson: str) -> None:
             assert not PLAIN_ENDING.search(cell.source), cell.id
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_emphasis_is_shown_as_such(language: str, lesson: str) -> None:
+    """Are all asterisks marks?  `**term(word)**은` is not bold, and `**term**(word)은` is."""
+    for cell in read(language, lesson).cells:
+        if cell.cell_type == "markdown":
+            assert _unseen_marks(cell.source) == [], cell.id
+
+
+def _unseen_marks(text: str) -> list[str]:
+    """Return where `**` closes nothing: between punctuation and a letter.  Source: CommonMark 6.2."""
+    wrong = []
+    for line in re.sub(r"`[^`\n]*`", "code", text).splitlines():
+        for number, mark in enumerate(re.finditer(r"\*\*", line)):
+            before, after = line[: mark.start()][-1:], line[mark.end() :][:1]
+            closes = number % 2 == 1
+            if closes and after.isalnum() and not before.isalnum():
+                wrong.append(line[: mark.end() + 10])
+    return wrong
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_same_commands_are_explained_in_both_texts(lesson: str) -> None:
     """Does each text name the same commands and options as its twin?"""
