@@ -54,7 +54,8 @@ class Question:
     """A question, why its answer is the right one, and what it is about.
 
     A prediction is a question of kind `choice` without a hint.  The options of kind `order` stand
-    in the right order; `accept` are regular expressions for kind `text`.
+    in the right order; `accept` are regular expressions for kind `text`, and `answer` is one that
+    they accept, to be told to who asks (empty: `because` has to do).
     """
 
     key: str
@@ -64,6 +65,7 @@ class Question:
     covers: tuple[str, ...]
     options: tuple[Option, ...] = ()
     accept: tuple[str, ...] = ()
+    answer: str = ""
     hint: Text = Text("", "")
 
 

@@ -7,7 +7,7 @@ predictions:
   KEY: {question: TEXT, options: [2 to 4, exactly one right], because: TEXT, covers: [K10]}
 quiz:
   - {key: KEY, kind: choice|several|order|text, question: TEXT, options: [...] or accept: [...],
-     because: TEXT, hint: TEXT, covers: [C18]}
+     answer: one that is accepted, because: TEXT, hint: TEXT, covers: [C18]}
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _predicted(name: str, key: str, value: Any) -> Question:
 
 
 def _asked(name: str, number: int, value: Any) -> Question:
-    known = ("key", "kind", "question", "options", "accept", "because", "hint", "covers")
+    known = "key kind question options accept answer because hint covers".split()
     fields = Fields(value, f"{name}: quiz[{number}]", *known)
     kind = fields.text("kind")
     if kind not in KINDS:
@@ -99,6 +99,7 @@ def _asked(name: str, number: int, value: Any) -> Question:
         raise fields.wrong(f"is of kind {kind}, which has {'accept' if typed else 'options'} only")
     options = () if typed else _options(fields, 2, 6)
     _check_right(fields, kind, options)
+    accept = _accept(fields) if typed else ()
     return Question(
         key=_key(fields, fields.text("key")),
         kind=kind,
@@ -107,7 +108,8 @@ def _asked(name: str, number: int, value: Any) -> Question:
         hint=_text(fields, "hint"),
         covers=_covers(fields),
         options=options,
-        accept=_accept(fields) if typed else (),
+        accept=accept,
+        answer=_answer(fields, accept),
     )
 
 
@@ -161,3 +163,12 @@ def _accept(fields: Fields) -> tuple[str, ...]:
         except re.error as error:
             raise fields.wrong(f"accepts {pattern!r}, no regular expression: {error}") from error
     return tuple(patterns)
+
+
+def _answer(fields: Fields, accept: tuple[str, ...]) -> str:
+    if fields.get("answer") is None:
+        return ""
+    answer = fields.text("answer")
+    if not any(re.fullmatch(pattern, answer, re.IGNORECASE) for pattern in accept):
+        raise fields.wrong(f"does not accept its own answer {answer!r}")
+    return answer

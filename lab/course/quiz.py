@@ -35,7 +35,7 @@ def solution(question: Question) -> Json:
     right = [number for number, option in enumerate(question.options) if option.right]
     if question.kind == "order":
         right = list(range(len(question.options)))
-    return {"right": right, "because": asdict(question.because)}
+    return {"right": right, "answer": question.answer, "because": asdict(question.because)}
 
 
 def is_right(question: Question, answer: Any) -> bool:

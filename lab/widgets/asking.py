@@ -4,7 +4,7 @@ The browser's side sends what the learner does; the kernel judges, records, and 
 the question's id:
 
     {"phase": "open" | "right" | "wrong" | "later" | "told", "tries": 2, "answer": ...,
-     "hint": TEXT, "solution": {"right": [numbers], "because": TEXT}}
+     "hint": TEXT, "solution": {"right": [numbers], "answer": "", "because": TEXT}}
 
 A hint is there after the first wrong answer, the solution after the right one, or when asked for.
 """

@@ -17,6 +17,8 @@ from .test_first_container import choose_theme
 
 LESSON = "en/02_first_container.ipynb"
 NAME = "02_first_container"
+TALL = {"width": 1500, "height": 2300}
+"""A window that shows a whole quiz."""
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -160,8 +162,9 @@ def test_quiz_by_keyboard_and_after_a_restart_of_the_kernel(
     answer_by_keys(page)
     quiz = page.locator(".lab-quiz")
     expect(quiz.locator(".lab-score")).to_have_text("5 of 6 right")
-    quiz.screenshot(path=screenshots / "quiz.png")
     order_by_keys(page)
+    page.set_viewport_size(TALL)
+    quiz.screenshot(path=screenshots / "quiz.png")
     expect(quiz.locator(".lab-score")).to_contain_text("All 6 right. This lesson is done.")
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
@@ -223,6 +226,7 @@ def test_dark_and_korean(page: Page, lab: RunningLab, record: Progress, screensh
         "Progress()",
         f'Predict("{NAME}.same-port")',
     )
+    page.set_viewport_size(TALL)
     choose_theme(lab, "JupyterLab Dark")
     try:
         open_notebook(page, lab.address(path))

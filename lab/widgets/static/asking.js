@@ -54,7 +54,7 @@ class AskingView {
     const content = JSON.stringify([this.question(id), this.state(id), this.drafts.get(id), this.language, this.extra?.(id)]);
     if (known.content !== content) {
       known.content = content;
-      keepFocus(known.inside, () => known.inside.replaceChildren(...drawInside(id)));
+      keepFocus(known.inside, () => known.inside.replaceChildren(...drawInside(id).flat(Infinity).filter(Boolean)));
       announceInto(known.told, drawTold(this, id));
     }
     return known.element;

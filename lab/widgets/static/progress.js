@@ -27,7 +27,8 @@ class ProgressView extends AskingView {
     const { say } = this;
     const { lessons, next, rows } = this.model.get("view");
     this.title.textContent = say("progress");
-    this.covered.replaceChildren(meter(rows[0].length, rows[1].length, say("rows_covered", { done: rows[0].length, all: rows[1].length })));
+    const words = say("rows_covered", { done: rows[0].length, all: rows[1].length });
+    this.covered.replaceChildren(...meter(rows[0].length, rows[1].length, words));
     this.drawFault();
     this.drawDamaged();
     const going = lessons.find((lesson) => lesson.name === next);
@@ -108,7 +109,7 @@ function meter(done, all, words) {
 /** How long it is until a moment, in words: "in 10 minutes", "tomorrow". */
 function timeUntil(moment, language) {
   const seconds = moment - Date.now() / 1000;
-  const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, each]) => seconds >= each) ?? ["minute", 60];
+  const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, each]) => seconds >= 0.95 * each) ?? ["minute", 60];
   return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(Math.max(1, Math.round(seconds / size)), unit);
 }
 

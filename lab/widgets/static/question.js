@@ -11,7 +11,7 @@ function drawQuestion(view, id, title) {
     isOver(view, id) ? null : make("p", { class: "lab-soft" }, view.say(how)),
     drawAnswers(view, id),
     drawActions(view, id),
-  ].filter(Boolean);
+  ];
 }
 
 /** Whether the right answer is told already. */
@@ -28,7 +28,7 @@ function optionButton(view, id, number, attributes) {
     wrong && make("span", { class: "lab-verdict lab-verdict-wrong" }, "✗ "),
     chosen && solution !== null && make("span", { class: "lab-verdict" }, view.say("your_choice")),
   ];
-  const classes = ["lab-option", right && "lab-right", wrong && "lab-wrong"].filter(Boolean).join(" ");
+  const classes = ["lab-option", right && "lab-right", wrong && "lab-wrong", chosen && solution !== null && "lab-chosen"].filter(Boolean).join(" ");
   return make(
     "button",
     { type: "button", class: classes, "data-focus": `option-${number}`, disabled: solution !== null, ...attributes },
@@ -122,6 +122,7 @@ function drawTold(view, id) {
   return [
     make("strong", { class: `lab-verdict-${phase}` }, mark + view.say(verdict)),
     solution === null && hint ? make("p", {}, `${view.say("hint")}: `, rich(view.text(hint))) : null,
+    phase === "told" && solution.answer ? make("p", {}, make("code", {}, solution.answer)) : null,
     solution === null ? null : make("p", {}, rich(view.text(solution.because))),
   ];
 }

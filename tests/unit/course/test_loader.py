@@ -65,6 +65,7 @@ def test_what_is_right_is_read() -> None:
         ("kind: text", "kind: order", "quiz[1] is of kind order, which has options only"),
         ("accept: ['docker ps( -a)?']", "", "quiz[1] accepts nothing"),
         ("'docker ps( -a)?'", "'docker ps('", "no regular expression"),
+        ("hint: {en: H", "answer: docker run\n    hint: {en: H", "not accept its own answer"),
         ("hint: {en: H, ko: 마}", "", "quiz[1] hint must be"),
         ("quiz:", "quiz: {", "x: not YAML"),
     ],

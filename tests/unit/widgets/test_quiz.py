@@ -45,6 +45,8 @@ def test_quiz_tells_the_answer_and_asks_later(kept: Kept) -> None:
     quiz = Quiz(LESSON, record=kept)
     answer(quiz, "life-of-web", None, kind="tell")
     assert state(quiz, "life-of-web")["solution"]["right"] == [0, 1, 2, 3]
+    answer(quiz, "list-all", None, kind="tell")
+    assert state(quiz, "list-all")["solution"]["answer"] == "docker ps -a"
     answer(quiz, "name-in-use", None, kind="later")
     assert state(quiz, "name-in-use")["phase"] == "later"
     assert outcomes(kept) == [("later", None)]
