@@ -46,8 +46,9 @@ _KILL_TAKES = 1.5
 _AT_ONCE = 0.5
 """Seconds within which one command takes two arrows: the end and the start of `docker restart`."""
 
-_FORCED_WITHIN = 0.3
-"""Seconds between the end and the removal by `docker rm -f`."""
+FORCED_WITHIN = 0.01
+FORCED_WITHIN_ELSEWHERE = 0.15
+"""Seconds between the end and the removal by `docker rm -f`: of the lab's engine, of others."""
 
 _KNOWN = ("created", "running", "paused", "restarting", "exited", "removing", "dead")
 
@@ -94,6 +95,7 @@ class Machine:
         self._arrows: deque[Json] = deque(maxlen=MAX_ARROWS)
         self._ours: set[str] = set()
         self._number = 0
+        self.forced_within = FORCED_WITHIN
         self.heard = 0
         """How many events were heard."""
 
@@ -186,7 +188,7 @@ class Machine:
             life.code, life.oom = None, False
         life.state = after
         self._take(life, f"{before}-{after}", at, _command(life, action, before, killed), note)
-        if action == "destroy" and killed and _follows(life, "-exited", _FORCED_WITHIN):
+        if action == "destroy" and killed and _follows(life, "-exited", self.forced_within):
             _name_command(life, f"docker rm -f {life.name}")
 
     def _take(self, life: Life, edge: str, at: float, command: str, note: str) -> None:

@@ -84,7 +84,7 @@ function percentText(value) {
 function drawMeter(view, meter) {
   const { say } = view;
   const runs = ["running", "paused", "restarting"].includes(meter.state);
-  const killed = meter.oom_killed || meter.marks.some(([, kind]) => kind === "oom");
+  const killed = meter.oom_killed || meter.counts.oom_kills > 0 || meter.marks.some(([, kind]) => kind === "oom");
   return make(
     "section",
     { class: `lab-cg-card ${runs ? "" : "lab-cg-off"} ${killed ? "lab-cg-killed" : ""}`, "aria-label": meter.name },

@@ -104,7 +104,7 @@ def test_removal_by_force_and_without(told: Told) -> None:
     told.running()
     told.event("kill", signal="9")
     told.event("die", exitCode="137")
-    told.event("destroy")
+    told.event("destroy", after=0.001)
     assert told.arrows()[-2:] == [
         ("running-exited", "docker rm -f web"),
         ("exited-removed", "docker rm -f web"),
@@ -112,6 +112,14 @@ def test_removal_by_force_and_without(told: Told) -> None:
     told.event("create", "db")
     told.event("destroy", "db", after=5)
     assert told.arrows()[-1] == ("created-removed", "docker rm db")
+    told.event("start", "third")
+    told.event("kill", "third", signal="9")
+    told.event("die", "third", exitCode="137")
+    told.event("destroy", "third", after=0.05)
+    assert [command for _, command in told.arrows()[-2:]] == [
+        "docker kill third",
+        "docker rm third",
+    ]
 
 
 def test_end_by_itself(told: Told) -> None:
@@ -184,7 +192,7 @@ def test_a_list_newer_than_the_events(told: Told) -> None:
     assert told.machine.draw()["tokens"][0]["state"] == "removed"
     told.event("kill", signal="9")
     told.event("die", exitCode="137")
-    told.event("destroy")
+    told.event("destroy", after=0.001)
     assert told.arrows()[-2:] == [
         ("running-exited", "docker rm -f web"),
         ("exited-removed", "docker rm -f web"),
@@ -232,6 +240,8 @@ def test_thousands_of_containers_are_bounded(told: Told) -> None:
 
 class Containers:
     """An engine with a container that is gone when it is inspected, in place of an Engine."""
+
+    has_extension = True
 
     def __init__(self) -> None:
         self.api = self
