@@ -145,7 +145,7 @@ function drawEdge(view, edge, [path, x, y, anchor], taken) {
 
 /** The command that took the last arrow, on that arrow. */
 function drawTag(view, plan, arrow) {
-  const [, x, y, anchor] = plan.edges[arrow.edge];
+  const [, wordsX, wordsY, anchor, x = wordsX, y = wordsY] = plan.edges[arrow.edge];
   if (!anchor) return null;
   const text = fit(view.byWhom(arrow), plan === NARROW ? 190 : 225, 12);
   const wide = [...text].reduce((sum, letter) => sum + (letter > "ᄀ" ? 12 : 7.3), 16);
@@ -220,7 +220,7 @@ function describeToken(view, token) {
       ["id", make("code", { title: token.id }, shortId(token.id))],
     ]),
     drawNext(view, state, token.name),
-    drawSame(view, `docker ps -a --filter id=${shortId(token.id)}`),
+    state !== "removed" && drawSame(view, `docker ps -a --filter id=${shortId(token.id)}`),
   ].flat();
 }
 

@@ -1,5 +1,6 @@
 // Where states and arrows lie in the picture: once for wide places, once for narrow ones.
-// A state is [x, y, width, height]; an arrow [path, x and y of its words, where these begin].
+// A state is [x, y, width, height]; an arrow [path, x and y of its words, where these begin],
+// and x and y of the command that took it, if that has no room there.
 
 const WIDE = {
   size: [980, 420],
@@ -39,14 +40,14 @@ const NARROW = {
   edges: {
     "new-created": ["M102 12 V48", 112, 32, "start"],
     "created-running": ["M70 144 V218", 78, 186, "start"],
-    "running-paused": ["M216 262 H286", 252, 252, "middle"],
-    "paused-running": ["M290 316 H220", 252, 338, "middle"],
+    "running-paused": ["M216 262 H286", 252, 252, "middle", 252, 212],
+    "paused-running": ["M290 316 H220", 252, 338, "middle", 252, 366],
     "running-exited": ["M70 346 V428", 62, 392, "end"],
     "exited-running": ["M174 432 V350", 182, 396, "start"],
     "running-restarting": ["M180 222 C184 170 205 112 226 104", 196, 164, "start"],
     "restarting-running": ["M330 122 C320 180 230 186 208 218", 318, 178, "start"],
     "created-removed": ["M14 98 H5 V604 H348 V548", 178, 596, "middle"],
-    "exited-removed": ["M216 502 H286", 252, 492, "middle"],
+    "exited-removed": ["M216 502 H286", 252, 492, "middle", 300, 452],
     "paused-exited": ["M348 346 C348 400 300 440 220 450", 340, 396, "start"],
   },
 };
