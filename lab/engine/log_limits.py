@@ -114,11 +114,12 @@ def data_from(fd: int, offset: int) -> int:
     """Return where the next content of a file is, at `offset` or after a hole there."""
     # whoever reads through a buffer relies on the place where it left the file
     place = os.lseek(fd, 0, os.SEEK_CUR)
+    # first of all: what is written after the look for content must not be passed over
+    size = os.fstat(fd).st_size
     try:
         return os.lseek(fd, offset, os.SEEK_DATA)
     except OSError:
         # nothing but a hole, or a file system without them
-        size = os.fstat(fd).st_size
         return size if offset > size or not offset else offset
     finally:
         os.lseek(fd, place, os.SEEK_SET)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from lab.engine.log_limits import LogLimits, parse_size
+from lab.engine.log_limits import LogLimits, data_from, parse_size
 from lab.engine.logs import LogFile, LogQuery, read, start_of
 from lab.errors import InvalidParameter
 from lab.runtime.stdio import STDOUT
@@ -85,3 +86,21 @@ def test_without_limits(tmp_path: Path) -> None:
         log.write(STDOUT, b"%d\n" % number)
     assert numbers(log) == list(range(3000))
     log.close()
+
+
+def test_a_row_that_comes_during_the_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is nothing passed over that is written just after an empty log was found to be empty?"""
+    path = tmp_path / "log"
+    path.touch()
+    seek = os.lseek
+
+    def seek_and_write(fd: int, offset: int, whence: int) -> int:
+        try:
+            return seek(fd, offset, whence)
+        finally:
+            if whence == os.SEEK_DATA:
+                path.write_bytes(b"row\n")
+
+    monkeypatch.setattr(os, "lseek", seek_and_write)
+    with path.open("rb") as file:
+        assert data_from(file.fileno(), 0) == 0
