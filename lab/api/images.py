@@ -28,7 +28,7 @@ from lab.engine.progress import Emit
 from lab.errors import Forbidden, InvalidParameter
 from lab.oci import fields
 from lab.oci.digest import Digest
-from lab.oci.reference import Reference, check_tag
+from lab.oci.reference import DEFAULT_DOMAIN, Reference, check_tag, split_term
 
 _SEARCH_FILTERS = frozenset(("is-automated", "is-official", "stars"))
 
@@ -115,8 +115,12 @@ async def push(request: web.Request) -> web.StreamResponse:
 async def search(request: web.Request) -> web.Response:
     filters = Filters.of(request, _SEARCH_FILTERS)
     limit = number(request, "limit", 0) or 0
-    search = request.app[ENGINE].registries.search
-    repositories = await asyncio.to_thread(search, request.query.get("term", ""), limit)
+    registries = request.app[ENGINE].registries
+    domain, term = split_term(request.query.get("term", ""))
+    if domain == DEFAULT_DOMAIN:
+        repositories = await asyncio.to_thread(registries.search, term, limit)
+    else:
+        repositories = await registries.search_elsewhere(domain, term, limit)
     official = filters.get("is-official")
     if official:
         wanted = official[0].lower() in ("1", "true")

@@ -33,7 +33,7 @@ _OFFLINE_SECONDS = 30.0
 
 _DOCKER_HUB_URL = "https://registry-1.docker.io/v2/"
 _WRONG_PASSWORD = "unauthorized: incorrect username or password"
-_MAX_FOUND = 100
+_FOUND, _MAX_FOUND = 25, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,19 @@ class Registries:
         ]
         hits = [each for each in found if wanted in each.name]
         hits.sort(key=lambda each: (not each.official, each.name))
-        return hits[: limit or 25]
+        return hits[: limit or _FOUND]
+
+    async def search_elsewhere(self, domain: str, term: str, limit: int) -> list[Found]:
+        """Ask another registry, by the way that registries once had and Docker still tries.
+
+        Raises RegistryError as Docker words it; hardly any registry answers.
+        """
+        client = RegistryClient(Endpoint.of(domain, self._trusted))
+        try:
+            found = await client.search(term, limit or _FOUND)
+        finally:
+            await client.close()
+        return [Found(*each) for each in found]
 
     def close(self) -> None:
         """End the thread."""

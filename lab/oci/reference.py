@@ -98,6 +98,14 @@ def check_tag(tag: str) -> str:
     return tag
 
 
+def split_term(text: str) -> tuple[str, str]:
+    """Return the registry and the words that a search names: `docker.io` unless a host is first."""
+    host, slash, rest = text.partition("/")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        return DEFAULT_DOMAIN, text
+    return (DEFAULT_DOMAIN if host == _LEGACY_DOMAIN else host), rest
+
+
 def _split_domain(text: str) -> tuple[str, str]:
     """Return the host, and the rest with `library/` where Docker adds it; tag and digest stay."""
     first, slash, rest = text.partition("/")

@@ -46,6 +46,7 @@ _MANIFEST = "/v2/{name:.+}/manifests/{reference:[^/]+}"
 ROUTES: tuple[tuple[str, str, Handler, Action | Open], ...] = (
     # method, path, handler, what the caller must be allowed to do
     ("GET", "/v2/", version, Open.TO_KNOWN),
+    ("GET", "/v2", version, Open.TO_KNOWN),
     ("GET", "/token", token, Open.TO_ALL),
     ("GET", "/v2/_catalog", manifests.list_repositories, Open.TO_ALL),
     ("GET", "/v2/{name:.+}/tags/list", manifests.list_tags, Action.PULL),

@@ -93,6 +93,25 @@ class RegistryClient:
             found += fields.texts(fields.load_object(content, "tag list"), "tags")
         return found
 
+    async def search(self, term: str, limit: int) -> list[tuple[str, bool, str]]:
+        """Return name, whether it is official, and description of what a registry finds.
+
+        Source: Docker's registry API, version 1.
+        """
+        target = str(URL("/v1/search") % {"q": term, "n": str(limit)})
+        async with self._transport.request("GET", target) as response:
+            if response.status != 200:
+                raise RegistryError(f"Unexpected status code {response.status}", response.status)
+            content = fields.load_object(await read_body(response, MAX_SIZE), "search results")
+        return [
+            (
+                fields.text(each, "name"),
+                fields.boolean(each, "is_official"),
+                fields.text(each, "description"),
+            )
+            for each in fields.objects(content, "results")
+        ]
+
     @asynccontextmanager
     async def _looking_up(
         self, target: str, scopes: tuple[str, ...]

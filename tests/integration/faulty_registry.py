@@ -53,6 +53,8 @@ class Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/v2/":
             return self.answer(200, b"{}")
+        if self.path.startswith("/v1/"):
+            return self.answer(404, b"")
         name, kind, what = self._target()
         store = self.server.blobs if kind == "blobs" else self.server.manifests
         content = store.get(what if kind == "blobs" else f"{name}:{what}", b"")

@@ -226,9 +226,7 @@ def test_a_push_that_fails_tells_why(
     assert cli("push", name).returncode == 0
 
 
-def test_a_registry_that_is_gone_is_told_at_once(
-    client: docker.DockerClient, cli: Cli, registry: Registry
-) -> None:
+def test_a_registry_that_is_gone_is_told_at_once(client: docker.DockerClient, cli: Cli) -> None:
     """Does a push to nobody end without waiting, in Docker's words?"""
     client.images.get("busybox").tag("127.0.0.1:1/app")
     done = cli("push", "127.0.0.1:1/app", timeout=4)
@@ -236,3 +234,10 @@ def test_a_registry_that_is_gone_is_told_at_once(
     assert done.returncode == 1
     refused = "dial tcp 127.0.0.1:1: connect: connection refused"
     assert f'Get "http://127.0.0.1:1/v2/": {refused}' in done.stderr
+
+
+def test_search_at_a_registry_that_does_not_search(cli: Cli, registry: Registry) -> None:
+    """Is another registry asked by its name, and its refusal told as Docker tells it?"""
+    done = cli("search", f"{registry.address}/app")
+    assert done.returncode == 1
+    assert "Unexpected status code 404" in done.stderr

@@ -51,11 +51,37 @@ def test_what_is_no_limit_is_refused(text: str) -> None:
         parse_limit(text, now=100.0)
 
 
-def test_platforms_are_read() -> None:
-    """Are platforms spelled as clients spell them, and nonsense refused?"""
-    assert parse_platform("") == parse_platform("linux") == own_platform()
-    assert parse_platform("Linux/x86_64") == Platform("linux", "amd64")
-    assert parse_platform("linux/arm/v7") == Platform("linux", "arm", "v7")
-    for text in ("amd64", "linux//v7", "a/b/c/d"):
-        with pytest.raises(InvalidParameter):
-            parse_platform(text)
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("", own_platform()),
+        ("linux", own_platform()),
+        ("Linux/x86_64", Platform("linux", "amd64")),
+        ("linux/arm64/v8", Platform("linux", "arm64")),
+        ("linux/arm", Platform("linux", "arm", "v7")),
+        ("linux/arm/6", Platform("linux", "arm", "v6")),
+        ("linux/armel", Platform("linux", "arm", "v6")),
+        ("arm64", Platform("linux", "arm64")),
+        ("windows/amd64", Platform("windows", "amd64")),
+        ("macos/aarch64", Platform("darwin", "arm64")),
+    ],
+)
+def test_platforms_are_read(text: str, platform: Platform) -> None:
+    """Are platforms spelled as clients spell them?"""
+    assert parse_platform(text) == platform
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", '"nonsense": unknown operating system or architecture: invalid argument'),
+        ("a/b/c/d", '"a/b/c/d": cannot parse platform specifier: invalid argument'),
+        ("linux//v7", '"" is an invalid component of "linux//v7"'),
+        ("linux/a b", '"a b" is an invalid component of "linux/a b"'),
+    ],
+)
+def test_what_is_no_platform_is_refused(text: str, message: str) -> None:
+    """Are Docker's words used?"""
+    with pytest.raises(InvalidParameter) as caught:
+        parse_platform(text)
+    assert caught.value.message.startswith(message)
