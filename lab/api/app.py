@@ -24,6 +24,7 @@ from lab.api import (
     lab,
     lab_builds,
     lab_places,
+    lab_registry,
     lab_trace,
     networks,
     running,
@@ -61,6 +62,7 @@ EXTENSION: Sequence[Route] = (
     *lab.ROUTES,
     *lab_builds.ROUTES,
     *lab_places.ROUTES,
+    *lab_registry.ROUTES,
     *lab_trace.ROUTES,
 )
 """Routes of /lab/v1/, which have no version of Docker's API before them."""

@@ -20,6 +20,7 @@ from lab.registry.accounts import Accounts
 from lab.registry.app import make_app
 from lab.registry.catalog import Catalog
 from lab.registry.errors import Refused
+from lab.registry.listing import ListedRepository, public
 from lab.registry.names import OFFICIAL, Repository
 from lab.registry.rights import Rights
 from lab.registry.source import Source
@@ -108,6 +109,10 @@ class Hub:
             return parse(stored.content, stored.media_type).annotations.get(_ABOUT, "")
         except (Refused, InvalidParameter, IndexError):
             return ""
+
+    def public(self, architecture: str, limit: int) -> tuple[list[ListedRepository], bool]:
+        """Return what everybody may pull, as far as `limit` repositories; and if there are more."""
+        return public(self, architecture, limit)
 
     def on_push(self, listener: PushListener) -> None:
         """Call `listener` after each push, in the thread that stored it."""

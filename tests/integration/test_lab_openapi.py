@@ -127,6 +127,7 @@ def asked(extension: Extension, container: Container) -> dict[str, list[str]]:
         "followChanges": [f"{none}/changes/stream"],
         "followCgroup": [f"{none}/cgroup/stream", f"{one}/cgroup/stream?interval=x"],
         "builds": ["builds", "builds?limit=0"],
+        "repositories": ["repositories", "repositories?limit=1", "repositories?limit=0"],
         "build": [*(f"builds/{each['Number']}" for each in builds), "builds/0"],
     }
 
