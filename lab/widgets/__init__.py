@@ -10,6 +10,7 @@ NetworkMap          networks, the containers in them, and the ports that lead to
 Predict             a prediction, chosen before a command is run
 Progress            the way through the course, and what was wrong, asked again
 Quiz                the questions at the end of a lesson
+Registry            what is on the lab's Hub or another registry, and what of it is here
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
 Volumes             where data lives, and which containers use it
@@ -29,6 +30,7 @@ from lab.widgets.ports import open_port, read_port
 from lab.widgets.predict import Predict
 from lab.widgets.progress import Progress
 from lab.widgets.quiz import Quiz
+from lab.widgets.registry import Registry
 from lab.widgets.terminal import CTRL_C, DETACH, type_in_terminal
 from lab.widgets.volumes import Volumes
 
@@ -45,6 +47,7 @@ __all__ = [
     "Predict",
     "Progress",
     "Quiz",
+    "Registry",
     "Volumes",
     "open_port",
     "read_port",

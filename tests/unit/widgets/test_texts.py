@@ -8,21 +8,29 @@ from pathlib import Path
 import pytest
 
 from lab.widgets import assets, texts
+from lab.widgets.build_cache import BuildCache
 from lab.widgets.cgroups import Cgroups
 from lab.widgets.glass import GlassEngine
 from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
+from lab.widgets.networks import NetworkMap
 from lab.widgets.ports import PortLink
 from lab.widgets.predict import Predict
 from lab.widgets.progress import Progress
 from lab.widgets.quiz import Quiz
+from lab.widgets.registry import Registry
+from lab.widgets.texts_build import BUILD_CACHE
 from lab.widgets.texts_cgroups import CGROUPS
 from lab.widgets.texts_course import COURSE
 from lab.widgets.texts_glass import GLASS
 from lab.widgets.texts_lifecycle import LIFECYCLE
 from lab.widgets.texts_namespaces import NAMESPACES
+from lab.widgets.texts_networks import NETWORKS
+from lab.widgets.texts_registry import REGISTRY
 from lab.widgets.texts_syscalls import SYSCALLS
+from lab.widgets.texts_volumes import VOLUMES
+from lab.widgets.volumes import Volumes
 
 TABLES = {
     "common": texts.COMMON,
@@ -34,8 +42,26 @@ TABLES = {
     "syscalls": SYSCALLS,
     "lifecycle": LIFECYCLE,
     "course": COURSE,
+    "networks": NETWORKS,
+    "volumes": VOLUMES,
+    "build": BUILD_CACHE,
+    "registry": REGISTRY,
 }
-WIDGETS = [Layers, PortLink, Namespaces, Cgroups, Lifecycle, GlassEngine, Predict, Progress, Quiz]
+WIDGETS = [
+    Layers,
+    PortLink,
+    Namespaces,
+    Cgroups,
+    Lifecycle,
+    GlassEngine,
+    Predict,
+    Progress,
+    Quiz,
+    NetworkMap,
+    Volumes,
+    BuildCache,
+    Registry,
+]
 STATIC = Path(assets.__file__).parent / "static"
 
 
