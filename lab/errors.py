@@ -37,6 +37,9 @@ class LabError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            # in a notebook nobody but the traceback tells it
+            self.add_note(hint)
 
 
 class InvalidParameter(LabError):

@@ -180,7 +180,8 @@ def _start(kind: str, config: Config) -> Link:
     raise SandboxUnavailable(
         "no workbench can be had here. "
         + "; ".join(
-            f"{name}: {error.message}" for name, error in zip(order, refusals, strict=True)
+            f"{name}: {error.message.rstrip('.')}"
+            for name, error in zip(order, refusals, strict=True)
         ),
         hint=" ".join(filter(None, (error.hint for error in refusals))),
     )

@@ -95,6 +95,7 @@ def test_nowhere(offer: Offer, tmp_path: Path) -> None:
     assert "namespaces: no namespaces" in caught.value.message
     assert "vm: the workbench has ended mount refused" in caught.value.message
     assert caught.value.hint == "ask for them"
+    assert caught.value.__notes__ == ["ask for them"], "a notebook shows the traceback only"
 
 
 def test_messages_in_pieces() -> None:
