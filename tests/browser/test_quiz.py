@@ -167,7 +167,7 @@ def test_quiz_by_keyboard_and_after_a_restart_of_the_kernel(
     quiz.screenshot(path=screenshots / "quiz.png")
     expect(quiz.locator(".lab-score")).to_contain_text("All 6 right. This lesson is done.")
     menu(page, "Kernel", "Restart Kernel…")
-    page.locator(".jp-Dialog").get_by_role("button", name="Restart").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     expect(quiz.locator(".lab-stale")).to_be_visible(timeout=LIMIT)
     wait_idle(page)
     run_cell(page, "from lab.widgets import")

@@ -1,15 +1,14 @@
 // A question of order: steps that are moved up and down, by buttons or by the arrow keys.
 
 function drawOrder(view, id) {
-  const { options, start, question } = view.question(id);
-  const { solution, answer } = view.state(id);
-  const draft = solution?.right ?? view.drafts.get(id) ?? answer ?? start;
-  const list = make(
+  const { options, question } = view.question(id);
+  const { solution } = view.state(id);
+  const draft = solution?.right ?? draftOf(view, id);
+  return make(
     "ol",
     { class: "lab-steps", "aria-label": plain(view.text(question)) },
     draft.map((number, place) => drawStep(view, id, { number, place, draft, text: view.text(options[number]), over: solution !== null })),
   );
-  return [list, solution === null ? checkButton(view, id, () => draft) : null];
 }
 
 function drawStep(view, id, { number, place, draft, text, over }) {

@@ -51,16 +51,18 @@ function drawChoice(view, id) {
 }
 
 function drawSeveral(view, id) {
-  const draft = view.drafts.get(id) ?? view.state(id).answer ?? [];
+  const draft = draftOf(view, id);
   const toggled = (number) => (draft.includes(number) ? draft.filter((each) => each !== number) : [...draft, number]);
-  return [
-    optionList(view, id, (number) => ({
-      role: "checkbox",
-      "aria-checked": String(draft.includes(number)),
-      onclick: () => view.setDraft(id, toggled(number)),
-    })),
-    isOver(view, id) ? null : checkButton(view, id, () => draft),
-  ];
+  return optionList(view, id, (number) => ({
+    role: "checkbox",
+    "aria-checked": String(draft.includes(number)),
+    onclick: () => view.setDraft(id, toggled(number)),
+  }));
+}
+
+/** What the learner has chosen or ordered so far, before it is checked. */
+function draftOf(view, id) {
+  return view.drafts.get(id) ?? view.state(id).answer ?? view.question(id).start;
 }
 
 function drawTyped(view, id) {
@@ -95,12 +97,14 @@ function checkButton(view, id, answer) {
 /** What may be done besides answering: be told, be asked later, answer once more. */
 function drawActions(view, id) {
   const { phase, tries } = view.state(id);
+  const isChecked = ["several", "order"].includes(view.question(id).kind) && !isOver(view, id);
   const action = (kind, word) => make(
     "button",
     { type: "button", class: "lab-do", "data-focus": kind, onclick: () => forget(view, kind, id) },
     view.say(word),
   );
   const actions = [
+    ...(isChecked ? [checkButton(view, id, () => draftOf(view, id))] : []),
     ...(isOver(view, id) ? [action(view.afterwards, view.afterwards === "next" ? "next_question" : "again")] : []),
     ...(!isOver(view, id) && tries > 1 ? [action("tell", "show_answer")] : []),
     ...(!isOver(view, id) && phase !== "later" ? [action("later", "later")] : []),
