@@ -11,8 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lab.course.progress import Progress
 
-from ..conftest import until
-from .jupyterlab import menu, open_notebook, run_cell, wait_idle
+from .jupyterlab import LIMIT, menu, open_notebook, run_cell, wait_idle
 from .running import RunningLab, check_out, start_lab
 from .test_first_container import choose_theme
 
@@ -169,8 +168,8 @@ def test_quiz_by_keyboard_and_after_a_restart_of_the_kernel(
     expect(quiz.locator(".lab-score")).to_contain_text("All 6 right. This lesson is done.")
     menu(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
-    # a kernel that knows no Quiz is a new one
-    until(lambda: run_cell(page, f'Quiz("{NAME}")').get_by_text("NameError").count(), 60)
+    expect(quiz.locator(".lab-stale")).to_be_visible(timeout=LIMIT)
+    wait_idle(page)
     run_cell(page, "from lab.widgets import")
     run_cell(page, f'Quiz("{NAME}")')
     expect(quiz.locator(".lab-score")).to_contain_text("All 6 right. This lesson is done.")

@@ -123,7 +123,7 @@ function askingModule(makeView, traits) {
     };
     const parts = ["questions", "states", "fault", "lang", ...traits];
     parts.forEach((name) => model.on(`change:${name}`, redraw));
-    const leave = announce(model);
+    const leave = announce(model, el);
     view.draw();
     return () => {
       parts.forEach((name) => model.off(`change:${name}`, redraw));

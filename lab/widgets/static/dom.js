@@ -81,8 +81,23 @@ function commandLine(say, command) {
 }
 
 /** Tell the kernel that a view of the model is on the page; return what says that it is gone. */
-function announce(model) {
+function announce(model, el) {
   const view = `${Date.now()}-${Math.random()}`;
   model.send({ kind: "shown", view });
-  return () => model.send({ kind: "hidden", view });
+  const forget = noticeEnd(model, el);
+  return () => {
+    forget();
+    model.send({ kind: "hidden", view });
+  };
+}
+
+/** Mark a view when its kernel ends or is started anew: nothing answers it then. */
+function noticeEnd(model, el) {
+  const kernel = model.widget_manager?.kernel;
+  if (!kernel?.statusChanged) return () => {};
+  const hear = (_, status) => {
+    if (["restarting", "autorestarting", "terminating", "dead"].includes(status)) el.classList.add("jupyter-widgets-disconnected");
+  };
+  kernel.statusChanged.connect(hear);
+  return () => kernel.statusChanged.disconnect(hear);
 }

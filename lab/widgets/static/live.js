@@ -222,7 +222,7 @@ function liveModule(makeView, traits) {
     model.on("change:heard", onHeard);
     const onMessage = (message) => view.onMessage(message);
     model.on("msg:custom", onMessage);
-    const leave = announce(model);
+    const leave = announce(model, el);
     view.draw();
     return () => {
       parts.forEach((name) => model.off(`change:${name}`, redraw));
