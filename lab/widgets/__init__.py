@@ -13,6 +13,7 @@ Quiz                the questions at the end of a lesson
 Registry            what is on the lab's Hub or another registry, and what of it is here
 open_port           a link that opens a published port in the browser
 read_port           what a web server answers at a published port
+VmOrContainer       process, container and virtual machine: what was measured, and six points
 Volumes             where data lives, and which containers use it
 type_in_terminal    a command in a real terminal, with what is typed into it; CTRL_C and DETACH are keys
 """
@@ -32,6 +33,7 @@ from lab.widgets.progress import Progress
 from lab.widgets.quiz import Quiz
 from lab.widgets.registry import Registry
 from lab.widgets.terminal import CTRL_C, DETACH, type_in_terminal
+from lab.widgets.vm_or_container import VmOrContainer
 from lab.widgets.volumes import Volumes
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Progress",
     "Quiz",
     "Registry",
+    "VmOrContainer",
     "Volumes",
     "open_port",
     "read_port",

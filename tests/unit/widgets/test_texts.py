@@ -29,7 +29,9 @@ from lab.widgets.texts_namespaces import NAMESPACES
 from lab.widgets.texts_networks import NETWORKS
 from lab.widgets.texts_registry import REGISTRY
 from lab.widgets.texts_syscalls import SYSCALLS
+from lab.widgets.texts_vm import VM_OR_CONTAINER
 from lab.widgets.texts_volumes import VOLUMES
+from lab.widgets.vm_or_container import VmOrContainer
 from lab.widgets.volumes import Volumes
 
 TABLES = {
@@ -46,6 +48,7 @@ TABLES = {
     "volumes": VOLUMES,
     "build": BUILD_CACHE,
     "registry": REGISTRY,
+    "vm": VM_OR_CONTAINER,
 }
 WIDGETS = [
     Layers,
@@ -61,6 +64,7 @@ WIDGETS = [
     Volumes,
     BuildCache,
     Registry,
+    VmOrContainer,
 ]
 STATIC = Path(assets.__file__).parent / "static"
 
