@@ -7,6 +7,7 @@ Layers              images as stacks of layers, and what containers write
 Lifecycle           the states of containers, and the arrows that they take
 Namespaces          who is in which namespace, and processes from inside and outside
 NetworkMap          networks, the containers in them, and the ports that lead to them
+OwnDocker           the loop of build, push and run, on the lab and on your own Docker Engine
 Predict             a prediction, chosen before a command is run
 Progress            the way through the course, and what was wrong, asked again
 Quiz                the questions at the end of a lesson
@@ -27,6 +28,7 @@ from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.networks import NetworkMap
+from lab.widgets.own_docker import OwnDocker
 from lab.widgets.ports import open_port, read_port
 from lab.widgets.predict import Predict
 from lab.widgets.progress import Progress
@@ -46,6 +48,7 @@ __all__ = [
     "Lifecycle",
     "Namespaces",
     "NetworkMap",
+    "OwnDocker",
     "Predict",
     "Progress",
     "Quiz",

@@ -15,6 +15,7 @@ from lab.widgets.layers import Layers
 from lab.widgets.lifecycle import Lifecycle
 from lab.widgets.namespaces import Namespaces
 from lab.widgets.networks import NetworkMap
+from lab.widgets.own_docker import OwnDocker
 from lab.widgets.ports import PortLink
 from lab.widgets.predict import Predict
 from lab.widgets.progress import Progress
@@ -27,6 +28,7 @@ from lab.widgets.texts_glass import GLASS
 from lab.widgets.texts_lifecycle import LIFECYCLE
 from lab.widgets.texts_namespaces import NAMESPACES
 from lab.widgets.texts_networks import NETWORKS
+from lab.widgets.texts_own_docker import OWN_DOCKER
 from lab.widgets.texts_registry import REGISTRY
 from lab.widgets.texts_syscalls import SYSCALLS
 from lab.widgets.texts_vm import VM_OR_CONTAINER
@@ -44,6 +46,7 @@ TABLES = {
     "syscalls": SYSCALLS,
     "lifecycle": LIFECYCLE,
     "course": COURSE,
+    "own docker": OWN_DOCKER,
     "networks": NETWORKS,
     "volumes": VOLUMES,
     "build": BUILD_CACHE,
@@ -57,6 +60,7 @@ WIDGETS = [
     Cgroups,
     Lifecycle,
     GlassEngine,
+    OwnDocker,
     Predict,
     Progress,
     Quiz,
