@@ -211,13 +211,18 @@ function oncePerFrame(draw) {
   };
 }
 
-/** What a live widget's module exports: `make(model, el)` returns its view, `traits` are drawn. */
-function liveModule(makeView, traits) {
+/**
+ * What a live widget's module exports: `makeView(model, el)` returns its view, changes of `traits`
+ * draw all of it, those of `detailTraits` only what is said about the chosen thing.
+ */
+function liveModule(makeView, traits, detailTraits = []) {
   function render({ model, el }) {
     const view = makeView(model, el);
     const redraw = oncePerFrame(() => view.draw());
+    const redrawDetail = oncePerFrame(() => view.drawDetail());
     const parts = ["engine", "lang", ...traits];
     parts.forEach((name) => model.on(`change:${name}`, redraw));
+    detailTraits.forEach((name) => model.on(`change:${name}`, redrawDetail));
     const onHeard = () => view.drawHeard();
     model.on("change:heard", onHeard);
     const onMessage = (message) => view.onMessage(message);
@@ -226,6 +231,7 @@ function liveModule(makeView, traits) {
     view.draw();
     return () => {
       parts.forEach((name) => model.off(`change:${name}`, redraw));
+      detailTraits.forEach((name) => model.off(`change:${name}`, redrawDetail));
       model.off("change:heard", onHeard);
       model.off("msg:custom", onMessage);
       leave();

@@ -19,10 +19,12 @@ class NamespacesView extends LiveView {
 
   /** The shared namespace that a place has of a type, with its number among all; undefined: its own. */
   sharedOf(place, type) {
-    const key = place.spaces[type]?.key;
     const shared = this.model.get("shared");
-    const index = shared.findIndex((each) => each.type === type && each.key === key);
-    return index < 0 ? undefined : { ...shared[index], index };
+    if (this.indexed !== shared) {
+      this.indexed = shared;
+      this.index = new Map(shared.map((each, index) => [`${each.type}/${each.key}`, { ...each, index }]));
+    }
+    return this.index.get(`${type}/${place.spaces[type]?.key}`);
   }
 
   nameOf(place) { return place.kind === "container" ? place.name : this.say(place.kind); }
@@ -211,5 +213,6 @@ function describeSpace(view, place, type) {
 
 export default liveModule(
   (model, root) => new NamespacesView(model, root),
-  ["places", "shared", "missing", "more", "processes"],
+  ["places", "shared", "missing", "more"],
+  ["processes"],
 );
