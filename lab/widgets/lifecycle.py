@@ -12,7 +12,7 @@ from docker.errors import NotFound
 from lab.widgets import assets, texts
 from lab.widgets.engine import Engine
 from lab.widgets.feed import Watch, changes_picture
-from lab.widgets.lifecycle_machine import FORCED_WITHIN, FORCED_WITHIN_ELSEWHERE, Machine
+from lab.widgets.lifecycle_machine import FORCED_WITHIN_ELSEWHERE, Machine
 from lab.widgets.live import LiveWidget
 from lab.widgets.streams import Json
 from lab.widgets.texts_lifecycle import LIFECYCLE
@@ -53,7 +53,7 @@ class LifecycleWatch(Watch):
         self._machine = machine
         self._tell = tell
         self._lock = threading.Lock()
-        machine.forced_within = FORCED_WITHIN if engine.has_extension else FORCED_WITHIN_ELSEWHERE
+        machine.forced_within = 0.0 if engine.has_extension else FORCED_WITHIN_ELSEWHERE
 
     def concerns(self, event: Json) -> bool:
         return event.get("Type") == "container" and changes_picture(event)

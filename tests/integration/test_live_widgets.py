@@ -131,6 +131,10 @@ def test_arrows_of_a_life(show: Callable[..., Any], client: docker.DockerClient,
         ("exited-removed", "docker rm life"),
     ]
     assert [each["state"] for each in widget.tokens] == ["removed"]
+    cli("run", "-d", "--name", "life", "busybox", "sleep", "600")
+    cli("rm", "-f", "life")
+    until(lambda: widget.arrows[-1]["command"] == "docker rm -f life")
+    assert widget.arrows[-2]["command"] == "docker rm -f life"
 
 
 def test_what_a_command_becomes(
