@@ -53,5 +53,5 @@ def tell(waiters: Waiters, code: int) -> None:
 
 
 def seconds_of(text: str) -> float:
-    """Return a time of a container's state in seconds since the epoch."""
-    return datetime.fromisoformat(text[:26] + "+00:00").timestamp()
+    """Return a time of a container's state, NEVER included, in seconds since the epoch."""
+    return datetime.fromisoformat(text.removesuffix("Z")[:26] + "+00:00").timestamp()

@@ -103,3 +103,8 @@ def test_first_words_right_after_the_start(client: docker.DockerClient) -> None:
     for _ in range(5):
         made = client.containers.run("busybox", ["echo", "first"], detach=True)
         assert made.logs() == b"first\n"
+
+
+def test_a_container_that_never_ran_has_said_nothing(client: docker.DockerClient) -> None:
+    """Is its log empty, rather than an error?"""
+    assert client.containers.create("busybox", ["echo", "hello"]).logs() == b""

@@ -38,7 +38,7 @@ def runs(request: pytest.FixtureRequest, short_tmp: Path) -> Callable[[Variant],
         name = "vm_engine" if variant.sandbox == "vm" else "engine"
         engine: EngineProcess = request.getfixturevalue(name)
         try:
-            return run(variant, engine.host, short_tmp / "notebooks")
+            return run(variant, engine, short_tmp / "notebooks")
         except Exception as error:
             return error
 

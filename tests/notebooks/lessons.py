@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from lab.sandbox.process import EngineProcess
 from tests.conftest import HOME, ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -94,6 +96,7 @@ def environ(host: str, home: Path) -> dict[str, str]:
     """Return what a kernel of the lab has set, with its home in `home`."""
     return {
         "DOCKER_HOST": host,
+        "PATH": f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}",
         "DOCKER_CONFIG": str(home / "docker"),
         "DOCKER_CLI_DISABLE_OAUTH_LOGIN": "1",
         "DOCKER_BUILDKIT": "0",
@@ -104,10 +107,14 @@ def environ(host: str, home: Path) -> dict[str, str]:
     }
 
 
-def run(variant: Variant, host: str, home: Path) -> Ran:
+def run(variant: Variant, engine: EngineProcess, home: Path) -> Ran:
     """Run a lesson top to bottom, in a folder of its own that is called as its language."""
+    host = engine.host
     folder = home / "pages" / variant.sandbox / variant.language
     folder.mkdir(parents=True, exist_ok=True)
+    # `lab hub add-user` finds the engine's folder in the lab's home
+    (home / "engine").unlink(missing_ok=True)
+    (home / "engine").symlink_to(engine.socket.with_suffix(""))
     notebook = read(variant.language, variant.lesson)
     with looking(host) as client:
         if name := LEFT_BEHIND.get(variant.lesson):
