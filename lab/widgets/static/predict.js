@@ -36,7 +36,7 @@ class PredictView extends AskingView {
     const button = (kind, word) => make(
       "button", { type: "button", class: "lab-do", "data-focus": kind, onclick: () => this.tell(kind, id) }, this.say(word));
     return [
-      make("p", { class: "lab-soft lab-now", role: "status" }, over ? "" : this.say(this.now(chosen)), over ? "" : this.lastTime(id)),
+      make("p", { class: "lab-soft lab-now", role: "status" }, over ? "" : this.say(this.now(chosen)), over || chosen !== null ? "" : this.lastTime(id)),
       make(
         "div",
         { class: "lab-actions" },
