@@ -135,7 +135,7 @@ def test_cgroups_show_limits_and_throttling(desk: Desk) -> None:
     card = picture.locator(".lab-cg-card", has_text="busy")
     expect(card).to_contain_text("of 20 %")
     expect(card).to_contain_text("throttled")
-    expect(picture.locator(".lab-cg-card", has_text="one")).to_contain_text("of 67.1MB")
+    expect(picture.locator(".lab-cg-card", has_text="one")).to_contain_text("of 64MiB")
     meter = picture.locator(".lab-cg-card", has_text="one").get_by_role("meter", name="memory")
     expect(meter).to_have_attribute("aria-valuemax", "67108864")
     desk.shoot("cgroups", "light")

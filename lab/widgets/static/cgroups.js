@@ -20,7 +20,7 @@ class CgroupsView extends LiveView {
 
   /** A value of a resource as text. */
   amount(index, value) {
-    if (RESOURCES[index] === "memory") return humanSize(Math.round(value));
+    if (RESOURCES[index] === "memory") return binarySize(value);
     if (RESOURCES[index] === "cpu") return this.say("cpu_limit", { percent: percentText(value) });
     return String(value);
   }
@@ -28,7 +28,7 @@ class CgroupsView extends LiveView {
   /** What there would be to take without a limit. */
   all(index) {
     const { cpus, memory } = this.model.get("machine");
-    if (RESOURCES[index] === "memory") return memory ? humanSize(memory) : "";
+    if (RESOURCES[index] === "memory") return memory ? binarySize(memory) : "";
     if (RESOURCES[index] === "cpu") return this.say("all_cpus", { count: cpus ?? "?" });
     return this.say("all_pids");
   }
@@ -36,7 +36,7 @@ class CgroupsView extends LiveView {
   /** What was asked for, as text. */
   wishes(meter) {
     const [memory, cpus, pids] = meter.asked;
-    return [memory && `--memory ${humanSize(memory)}`, cpus && `--cpus ${cpus}`, pids && `--pids-limit ${pids}`].filter(Boolean).join(", ");
+    return [memory && `--memory ${binarySize(memory)}`, cpus && `--cpus ${cpus}`, pids && `--pids-limit ${pids}`].filter(Boolean).join(", ");
   }
 
   letters() { return { oom: this.say("oom"), full: this.say("full") }; }
@@ -74,6 +74,18 @@ class CgroupsView extends LiveView {
     const meter = this.meterOf(key);
     return meter && describeMeter(this, meter);
   }
+}
+
+/** Bytes as `docker stats` writes them: 64MiB is what `--memory 64m` means. */
+function binarySize(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${Number(value.toPrecision(3))}${units[unit]}`;
 }
 
 /** 0.4, 7.2, 53, 180: as many digits as one can read. */
@@ -121,7 +133,7 @@ function drawNoGroups(view, meter) {
 function alertsOf(view, meter, runs, killed) {
   const { say } = view;
   const found = [];
-  if (killed) found.push(["✕", "oom", runs ? say("oom") : say("killed")]);
+  if (killed) found.push(["✕", "oom", !runs && meter.oom_killed ? say("killed") : say("oom")]);
   else if (meter.marks.some(([, kind]) => kind === "full")) found.push(["▲", "full", say("full")]);
   if (meter.throttled > 0.05) found.push(["≋", "throttled", say("throttled", { seconds: meter.throttled.toFixed(1) })]);
   return found.map(([mark, kind, text]) => make("p", { class: `lab-cg-says-${kind}` }, make("span", { "aria-hidden": "true" }, `${mark} `), text));
