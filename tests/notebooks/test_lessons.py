@@ -12,10 +12,7 @@ from lab.course import lesson as course
 from lab.course import loader
 from tests.notebooks.lessons import LANGUAGES, LESSONS, NOTEBOOKS, Ran, code_cells, read
 
-MISSING = set(
-    "C01 C02 C03 C04 C06 C07 C08 C09 C10 C11 C12 C13 C14 C16 C17 C19 C20 C21 C22 C23 C24 C25"
-    " K04 K06 K07 K08 K13 K14 K15".split()
-)
+MISSING = set("C21 C22 C23 C25 K08".split())
 """Rows of the syllabus whose lessons are not written yet.  With all lessons, none may be missing."""
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
