@@ -45,7 +45,15 @@ class GlassView extends LiveView {
 
   /** Attributes of a button that shows something. */
   pick(kind, key, chosen) {
-    return { type: "button", "data-kind": kind, "data-key": key, "aria-expanded": String(Boolean(chosen)), onclick: () => this.onPick(kind, key) };
+    return {
+      type: "button",
+      "data-kind": kind,
+      "data-key": key,
+      "aria-expanded": String(Boolean(chosen)),
+      // of up to two hundred rows one is a stop of the Tab key: arrows lead on from there
+      tabindex: kind === "row" && key !== (this.row ?? "0") ? "-1" : "0",
+      onclick: () => this.onPick(kind, key),
+    };
   }
 
   onPick(kind, key) {

@@ -79,6 +79,7 @@ class NamespacesView extends LiveView {
     const live = this.model.get("engine").state === "live";
     const more = this.model.get("more");
     if (live) this.arriving = this.newAmong("places", places.map(placeKey));
+    this.tabStop = placeKey(places.find((place) => this.chosen?.key === placeKey(place)) ?? places[0] ?? {});
     this.stage.replaceChildren(
       ...(places.length ? [drawMap(this, places)] : []),
       ...(more ? [make("p", { class: "lab-soft" }, say("more", { count: more }))] : []),
@@ -139,7 +140,8 @@ function drawPlace(view, place, chosenType, chosenSpace) {
     { class: `lab-ns-${place.kind} ${view.arriving.has(key) ? "lab-arriving" : ""}` },
     make("th", { scope: "row" }, make(
       "button",
-      { ...view.choice("place", key), class: "lab-ns-place" },
+      // one stop of the Tab key for all places: arrows lead on from there
+      { ...view.choice("place", key), class: "lab-ns-place", tabindex: key === view.tabStop ? "0" : "-1" },
       make("span", { class: "lab-ns-name" }, view.nameOf(place)),
       isContainer && make("span", { class: "lab-soft" }, say("container")),
     )),
