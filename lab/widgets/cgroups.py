@@ -38,7 +38,7 @@ class Cgroups(LiveWidget):
     container was throttled, and where the kernel killed for want of memory, is marked.
     """
 
-    _esm = assets.script("dom", "live", "svg", "sparkline", "cgroups")
+    _esm = assets.script("dom", "live", "absent", "svg", "sparkline", "cgroups")
     _css = assets.style("common", "live", "cgroups")
 
     words = traitlets.Dict(texts.table(texts.COMMON, CGROUPS)).tag(sync=True)

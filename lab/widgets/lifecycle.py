@@ -28,7 +28,7 @@ class Lifecycle(LiveWidget):
     that took it.
     """
 
-    _esm = assets.script("dom", "live", "svg", "lifecycle_map", "lifecycle")
+    _esm = assets.script("dom", "live", "absent", "svg", "lifecycle_map", "lifecycle")
     _css = assets.style("common", "live", "lifecycle")
 
     words = traitlets.Dict(texts.table(texts.COMMON, LIFECYCLE)).tag(sync=True)

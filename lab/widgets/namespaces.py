@@ -31,7 +31,7 @@ class Namespaces(LiveWidget):
     processes and users as they are numbered inside and outside.
     """
 
-    _esm = assets.script("dom", "live", "processes", "namespaces")
+    _esm = assets.script("dom", "live", "absent", "processes", "namespaces")
     _css = assets.style("common", "live", "namespaces")
 
     words = traitlets.Dict(texts.table(texts.COMMON, NAMESPACES)).tag(sync=True)

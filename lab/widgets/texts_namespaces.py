@@ -62,9 +62,9 @@ NAMESPACES: Table = {
         "processes_outside": "Only the numbers of the outside are told here: `docker top` knows no "
         "others.",
         "share_it": "How another container joins it",
-        "missing": "{name} does not run",
-        "missing_help": "Only what runs is in a namespace. If there is such a container, this "
-        "starts it:",
+        "missing": "{name}: not running",
+        "missing_help": "Only what runs is in a namespace. A container that was stopped is "
+        "started like this:",
         "more": "and {count} more",
         "empty": "No container runs. Start one, and its namespaces appear here:",
         "legend_own": "own namespace (the last digits of its number)",
@@ -134,7 +134,7 @@ NAMESPACES: Table = {
         "알려 주지 않습니다.",
         "share_it": "다른 컨테이너가 여기에 들어오는 방법",
         "missing": "{name}: 실행 중이 아닙니다",
-        "missing_help": "실행 중인 것만 네임스페이스에 들어 있습니다. 그런 컨테이너가 있다면 이 "
+        "missing_help": "실행 중인 것만 네임스페이스에 들어 있습니다. 중지된 컨테이너는 이 "
         "명령으로 시작합니다:",
         "more": "그 밖에 {count}곳",
         "empty": "실행 중인 컨테이너가 없습니다. 하나를 시작하면 그 네임스페이스가 여기 나타납니다:",

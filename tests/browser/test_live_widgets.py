@@ -140,7 +140,7 @@ def test_cgroups_show_limits_and_throttling(desk: Desk) -> None:
     expect(meter).to_have_attribute("aria-valuemax", "67108864")
     desk.shoot("cgroups", "light")
     desk.run("docker rm -f busy")
-    expect(picture).to_contain_text("busy is not here")
+    expect(picture).to_contain_text("busy: not here")
 
 
 def test_lifecycle_follows_each_command(desk: Desk) -> None:

@@ -62,8 +62,7 @@ class CgroupsView extends LiveView {
     const start = "docker run -d --name NAME --memory 64m --cpus 0.5 --pids-limit 50 nginx";
     this.stage.replaceChildren(
       ...meters.map((meter) => drawMeter(this, meter)),
-      ...missing.map((name) => make("section", { class: "lab-missing" },
-        make("strong", {}, say("missing", { name })), make("p", {}, say("missing_help")), commandLine(say, start.replace("NAME", name)))),
+      ...drawAbsent(this, missing, start),
       ...(live && !meters.length && !missing.length
         ? [make("section", { class: "lab-missing" }, make("p", {}, say("empty")), commandLine(say, start.replace("NAME", "web")))] : []),
       ...(more ? [make("p", { class: "lab-soft lab-cg-more" }, say("more", { count: more }))] : []),

@@ -60,13 +60,11 @@ class LifecycleView extends LiveView {
     this.drawnNarrow = this.narrow;
     const plan = this.narrow ? NARROW : WIDE;
     for (const arrow of this.freshArrows()) this.shine(arrow.edge);
-    const missing = this.model.get("missing");
     const more = this.model.get("more");
     this.stage.replaceChildren(
       drawPicture(this, plan),
       ...(more ? [make("p", { class: "lab-soft" }, say("more", { count: more }))] : []),
-      ...missing.map((name) => make("section", { class: "lab-missing" },
-        make("strong", {}, say("missing", { name })), make("p", {}, say("missing_help")), commandLine(say, `docker run -d --name ${name} nginx`))),
+      ...drawAbsent(this, this.model.get("missing"), "docker run -d --name NAME nginx"),
     );
     this.drawLog();
   }

@@ -83,9 +83,7 @@ class NamespacesView extends LiveView {
     this.stage.replaceChildren(
       ...(places.length ? [drawMap(this, places)] : []),
       ...(more ? [make("p", { class: "lab-soft" }, say("more", { count: more }))] : []),
-      ...this.model.get("missing").map((name) => make(
-        "section", { class: "lab-missing" },
-        make("strong", {}, say("missing", { name })), make("p", {}, say("missing_help")), commandLine(say, `docker start ${name}`))),
+      ...drawAbsent(this, this.model.get("missing"), "docker start NAME"),
       ...(live && places.length && !places.some((place) => place.kind === "container") && !this.model.get("missing").length
         ? [make("div", { class: "lab-missing" }, make("p", {}, say("empty")), commandLine(say, "docker run -d --name web nginx"))] : []),
     );
