@@ -7,13 +7,15 @@ from typing import Any, Protocol
 
 import traitlets
 
-from lab.widgets import assets, picture, texts
+from lab.widgets import assets, file_diff, picture, texts
 from lab.widgets.engine import Engine
 from lab.widgets.feed import Watch
 from lab.widgets.followers import Followers
 from lab.widgets.live import LiveWidget
 from lab.widgets.source import Source
 from lab.widgets.streams import Json
+from lab.widgets.texts_files import FILES
+from lab.widgets.waste import Waste
 
 FILES_LISTED = 400
 
@@ -28,15 +30,16 @@ class Layers(LiveWidget):
     in a terminal or in a notebook, until it is closed or no longer shown.
     """
 
-    _esm = assets.script("dom", "live", "stack", "detail", "layers")
+    _esm = assets.script("dom", "live", "stack", "file_tree", "detail", "layers")
     _css = assets.style("common", "live", "layers")
 
-    words = traitlets.Dict(texts.table(texts.COMMON, texts.LAYERS)).tag(sync=True)
+    words = traitlets.Dict(texts.table(texts.COMMON, texts.LAYERS, FILES)).tag(sync=True)
     towers: traitlets.List[Any] = traitlets.List().tag(sync=True)
     containers: traitlets.List[Any] = traitlets.List().tag(sync=True)
     missing: traitlets.List[Any] = traitlets.List().tag(sync=True)
     more = traitlets.Int(0).tag(sync=True)
     written: traitlets.Dict[str, Json] = traitlets.Dict().tag(sync=True)
+    hidden: traitlets.Dict[str, Json] = traitlets.Dict().tag(sync=True)
 
     def __init__(self, *names: str, lang: str = "", socket: str | None = None) -> None:
         self._files: dict[str, Json] = {}
@@ -49,6 +52,9 @@ class Layers(LiveWidget):
         if content.get("kind") == "files":
             chain = content["chain"]
             self.send({"kind": "files", "chain": chain, "found": self._look(chain)})
+        elif content.get("kind") == "content":
+            asked = {key: content[key] for key in ("scope", "path")}
+            self.send({"kind": "content", **asked, "found": self._compare(content)})
 
     # --- the watch's sink, called from its threads
 
@@ -65,6 +71,15 @@ class Layers(LiveWidget):
     def show_written(self, container: str, written: Json) -> None:
         with self._lock:
             self.tell(written={**self.written, container: written})
+
+    def show_hidden(self, hidden: dict[str, Json]) -> None:
+        self.tell(hidden=hidden)
+
+    def _compare(self, asked: Json) -> Json | None:
+        """Return what changed in a file of a layer or a container; None if it is gone."""
+        chain, container = asked.get("chain", ""), asked.get("container", "")
+        change = self.ask(lambda watch: watch.source.content(chain, container, asked["path"]))
+        return None if change is None else file_diff.describe(change)
 
     def _look(self, chain: str) -> Json | None:
         """Return what a layer changes; a layer never changes, so it is asked for once."""
@@ -85,6 +100,8 @@ class Sink(Protocol):
 
     def show_written(self, container: str, written: Json) -> None: ...
 
+    def show_hidden(self, hidden: dict[str, Json]) -> None: ...
+
 
 class LayersWatch(Watch):
     """Looks at some images (all, if none are named) and their containers."""
@@ -94,6 +111,7 @@ class LayersWatch(Watch):
         self._names = tuple(names)
         self._sink = sink
         self._followers = Followers(source, sink.show_written)
+        self._waste = Waste(lambda chain, limit: source.files(chain, limit))
 
     def look(self) -> None:
         shown, missing, more = choose(self.source, self._names)
@@ -101,6 +119,15 @@ class LayersWatch(Watch):
         containers = picture.containers(listed, [image.id for image in shown])
         self._sink.show(picture.towers(shown), containers, missing, more)
         self._followers.update(containers)
+        self._sink.show_hidden(self._hidden(shown))
+
+    def _hidden(self, shown: Sequence[picture.Shown]) -> dict[str, Json]:
+        """Return what the layers of these images hide of those below them."""
+        hidden: dict[str, Json] = {}
+        if self.source.tells_files:
+            for image in shown:
+                hidden |= self._waste.of([step.chain for step in image.steps if step.number])
+        return hidden
 
     def stop(self) -> None:
         self._followers.stop()

@@ -40,6 +40,11 @@ class Source:
         self._engine = engine
         self._api = engine.api
 
+    @property
+    def tells_files(self) -> bool:
+        """Whether the engine can tell which files a layer changes."""
+        return self._engine.has_extension
+
     def images(self) -> list[Json]:
         """Return the images as `docker images` lists them, the latest first."""
         found: list[Json] = self._api.images()
@@ -69,6 +74,14 @@ class Source:
         if not self._engine.has_extension:
             return None
         return self._engine.get(f"/lab/v1/layers/{quote(chain)}/files?limit={limit}")
+
+    def content(self, chain: str, container: str, path: str) -> Json | None:
+        """Return a file before and after a layer or a container's writing; None if it is gone."""
+        owner = f"layers/{quote(chain)}" if chain else f"containers/{quote(container)}"
+        try:
+            return self._engine.get(f"/lab/v1/{owner}/content?path={quote(path)}")
+        except NotFound:
+            return None
 
     def written(self, container: str) -> Json:
         """Return what a container has changed; docker.errors.NotFound."""

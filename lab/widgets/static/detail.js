@@ -21,9 +21,24 @@ function drawLayerDetail(view, tower) {
       [say("created"), localTime(view, tower.created)],
       [say("identity"), make("code", { title: tower.layer }, shortId(tower.layer))],
     ]),
+    drawHidden(view, tower),
     drawSame(view, `docker history ${view.commandName(image)}`),
     make("h5", {}, say("files")),
     drawFiles(view, tower.chain),
+  ].flat();
+}
+
+/** What a layer hides of those below it, which stays stored. */
+function drawHidden(view, tower) {
+  const { say } = view;
+  const hidden = view.hiddenBy(tower);
+  if (!hidden) return [];
+  return [
+    make("h5", {}, `${say("hidden")} · ${humanSize(hidden.bytes)}${hidden.at_least ? "+" : ""}`),
+    make("p", { class: "lab-soft" }, say("hidden_help")),
+    make("ul", { class: "lab-hidden-files" },
+      hidden.files.map(([path, size, number]) => make("li", {}, make("code", {}, path), make("span", { class: "lab-soft" }, ` ${humanSize(size)} · ${say("hidden_in", { number })}`))),
+      hidden.more > 0 && make("li", { class: "lab-soft" }, say("hidden_more", { count: hidden.more }))),
   ];
 }
 
@@ -37,36 +52,20 @@ function drawFiles(view, chain) {
     return make("p", { class: "lab-soft" }, say("files_wait"));
   }
   if (found === null) return make("p", { class: "lab-soft" }, say("gone"));
-  const rows = found.Entries.filter((entry) => !isPassedThrough(entry)).map((entry) =>
-    [WORD_LETTERS[entry.Change], entry.Path + (entry.Kind === "directory" ? "/" : ""), entry.Kind === "file" ? entry.Size : null]);
+  const rows = found.Entries.map((entry) => ({
+    letter: isPassedThrough(entry) ? "" : WORD_LETTERS[entry.Change],
+    path: entry.Path,
+    size: entry.Kind === "file" ? entry.Size : null,
+    folder: entry.Kind === "directory",
+  }));
   const rest = found.Total - found.Entries.length;
-  return drawChanges(view, rows, rest > 0 ? say("files_more", { count: rest.toLocaleString(view.language) }) : "", "");
+  const more = rest > 0 ? say("files_more", { count: rest.toLocaleString(view.language) }) : "";
+  return drawTree(view, rows, more, { scope: chain, label: say("files"), ask: { chain } });
 }
 
 /** A directory that is told only because something in it changed. */
 function isPassedThrough(entry) {
   return entry.Kind === "directory" && entry.Change === "changed";
-}
-
-function drawChanges(view, rows, rest, scope) {
-  const { say } = view;
-  if (!rows.length) return make("p", { class: "lab-soft" }, say("files_none"));
-  const words = { A: say("added"), C: say("changed"), D: say("deleted") };
-  const arriving = scope ? view.newAmong(scope, rows.map(String)) : new Set();
-  const items = rows.map(([letter, path, size]) =>
-    make(
-      "li",
-      { class: arriving.has(String([letter, path, size])) ? "lab-arriving" : "" },
-      make("abbr", { class: `lab-mark lab-mark-${letter}`, title: words[letter], "aria-label": words[letter] }, letter),
-      make("code", {}, path),
-      size > 0 && make("span", { class: "lab-soft" }, humanSize(size)),
-    ));
-  return make(
-    "ul",
-    { class: "lab-changes", tabindex: "0", "aria-label": say(scope ? "written" : "files") },
-    items,
-    rest && make("li", { class: "lab-soft" }, rest),
-  );
 }
 
 function drawImageDetail(view, image) {
@@ -77,6 +76,7 @@ function drawImageDetail(view, image) {
     drawFacts([
       [say("size"), view.size(image.size)],
       [say("sharing"), shared && say("shared_size", { size: humanSize(shared) })],
+      [say("waste"), view.wasteOf(image) > 0 && say("waste_about", { size: humanSize(view.wasteOf(image)) })],
       [say("image_id"), make("code", { title: image.id }, shortId(image.id))],
       [say("tags"), image.names.length > 1 && image.names.join(", ")],
     ]),
@@ -100,7 +100,7 @@ function drawStep(view, step) {
 function drawContainerDetail(view, container) {
   const { say } = view;
   const written = view.model.get("written")[container.id];
-  const rows = (written?.changes ?? []).map(([kind, path, size]) => [LETTERS[kind], path, kind === 2 ? null : size]);
+  const rows = (written?.changes ?? []).map(([kind, path, size]) => ({ letter: LETTERS[kind], path, size: kind === 2 ? null : size, folder: false }));
   const total = written ? written.counts.reduce((sum, count) => sum + count, 0) : 0;
   const rest = written?.truncated ? say("files_more", { count: Math.max(total - rows.length, 1) }) : "";
   return [
@@ -113,6 +113,8 @@ function drawContainerDetail(view, container) {
     ]),
     drawSame(view, `docker diff ${container.name}`),
     make("h5", {}, say("written")),
-    rows.length ? drawChanges(view, rows, rest, container.id) : make("p", { class: "lab-soft" }, say("nothing")),
+    rows.length
+      ? drawTree(view, rows, rest, { scope: container.id, label: say("written"), ask: view.model.get("engine").extension && { container: container.id }, live: true })
+      : make("p", { class: "lab-soft" }, say("nothing")),
   ];
 }

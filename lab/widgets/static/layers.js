@@ -6,6 +6,8 @@ class LayersView extends LiveView {
     super(model, root, "layers");
     this.files = new Map();
     this.asked = new Set();
+    this.folders = new Map();
+    this.opened = null;
     this.arriving = new Set();
   }
 
@@ -49,7 +51,52 @@ class LayersView extends LiveView {
     this.model.send({ kind: "files", chain });
   }
 
+  /** What a layer hides of those below; undefined for nothing. */
+  hiddenBy(tower) { return this.model.get("hidden")[tower.chain]; }
+
+  wasteOf(image) {
+    return this.layers()
+      .filter((tower) => tower.owners.includes(image.id))
+      .reduce((sum, tower) => sum + (this.hiddenBy(tower)?.bytes ?? 0), 0);
+  }
+
+  // --- the tree of files
+
+  openFolders(scope, atFirst) {
+    if (!this.folders.has(scope)) this.folders.set(scope, atFirst());
+    return this.folders.get(scope);
+  }
+
+  toggleFolder(scope, path) {
+    const open = this.folders.get(scope);
+    if (!open.delete(path)) open.add(path);
+    this.drawDetail();
+  }
+
+  /** Ask what changed in a file, or close it again. */
+  openFile(scope, path, ask) {
+    const isOpen = this.opened?.scope === scope && this.opened.path === path;
+    this.opened = isOpen ? null : { scope, path, found: undefined };
+    if (!isOpen) this.model.send({ kind: "content", scope, path, ...ask });
+    this.drawDetail();
+  }
+
+  onContent({ scope, path, found }) {
+    if (this.opened?.scope !== scope || this.opened.path !== path) return;
+    this.opened.found = found;
+    this.drawDetail();
+  }
+
+  /** What has the focus keeps it. */
+  drawDetail() {
+    const path = this.detail.contains(document.activeElement) ? document.activeElement.dataset.path : undefined;
+    super.drawDetail();
+    if (path === undefined) return;
+    [...this.detail.querySelectorAll("[data-path]")].find((each) => each.dataset.path === path)?.focus({ preventScroll: true });
+  }
+
   onMessage(message) {
+    if (message.kind === "content") this.onContent(message);
     if (message.kind !== "files") return;
     this.files.set(message.chain, message.found);
     if (message.found === null) this.asked.delete(message.chain);
@@ -100,5 +147,5 @@ class LayersView extends LiveView {
 
 export default liveModule(
   (model, root) => new LayersView(model, root),
-  ["towers", "containers", "missing", "more", "written"],
+  ["towers", "containers", "missing", "more", "written", "hidden"],
 );

@@ -76,6 +76,7 @@ function drawLayer(view, tower) {
     make("span", { class: "lab-block-name" }, say("layer", { number: tower.number })),
     make("span", { class: "lab-block-size" }, view.size(tower.size)),
     shared && make("span", { class: "lab-chip" }, icon("copies"), say("shared", { count: tower.owners.length })),
+    view.hiddenBy(tower) && make("span", { class: "lab-chip lab-hides" }, "▨ ", hidesText(view, tower)),
     make("code", { class: "lab-block-about" }, tower.command),
     make("span", { class: "lab-bar", style: `width: ${part.toFixed(1)}%`, "aria-hidden": "true" }),
   );
@@ -86,8 +87,15 @@ function describeLayer(view, tower) {
     number: tower.number,
     images: view.namesOf(tower.owners),
     size: view.size(tower.size),
-    shared: `${sharing(view, tower)}. ${tower.command}`,
+    shared: `${sharing(view, tower)}. ${view.hiddenBy(tower) ? `${hidesText(view, tower)}. ` : ""}${tower.command}`,
   });
+}
+
+/** How much a layer hides of those below it. */
+function hidesText(view, tower) {
+  const { bytes, at_least: atLeast } = view.hiddenBy(tower);
+  const size = humanSize(bytes);
+  return atLeast ? view.say("hides_at_least", { size }) : view.say("hides", { size });
 }
 
 /** Who else has a layer, in one sentence. */

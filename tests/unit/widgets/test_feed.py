@@ -42,6 +42,8 @@ class Following:
 class Engine:
     """An engine with two images and some containers, in place of a Source."""
 
+    tells_files = False
+
     def __init__(self, *running: str) -> None:
         self.running = list(running)
         self.stopped: list[str] = []
@@ -103,6 +105,9 @@ class Recorder:
 
     def show_written(self, container: str, written: Any) -> None:
         self.written[container] = written
+
+    def show_hidden(self, hidden: Any) -> None:
+        assert hidden == {}
 
     def hear(self, event: Any) -> None:
         pass

@@ -24,6 +24,7 @@ from lab.widgets.registry import Registry
 from lab.widgets.texts_build import BUILD_CACHE
 from lab.widgets.texts_cgroups import CGROUPS
 from lab.widgets.texts_course import COURSE
+from lab.widgets.texts_files import FILES
 from lab.widgets.texts_glass import GLASS
 from lab.widgets.texts_lifecycle import LIFECYCLE
 from lab.widgets.texts_namespaces import NAMESPACES
@@ -39,6 +40,7 @@ from lab.widgets.volumes import Volumes
 TABLES = {
     "common": texts.COMMON,
     "layers": texts.LAYERS,
+    "files": FILES,
     "ports": texts.PORTS,
     "namespaces": NAMESPACES,
     "cgroups": CGROUPS,
