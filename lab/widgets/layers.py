@@ -17,7 +17,7 @@ from lab.widgets.streams import Json
 from lab.widgets.texts_files import FILES
 from lab.widgets.waste import Waste
 
-FILES_LISTED = 400
+FILES_LISTED = 2000
 
 
 class Layers(LiveWidget):

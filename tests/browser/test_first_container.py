@@ -125,7 +125,7 @@ def test_layers_are_explored_with_the_keyboard(
     detail = widget(page).locator(".lab-detail")
     expect(detail).to_contain_text("docker history nginx")
     expect(detail.locator(".lab-changes")).to_contain_text("/etc/nginx")
-    expect(detail.locator("li", has_text="/etc/passwd").first).to_contain_text("C")
+    expect(detail.locator(".lab-tree li", has_text="/etc/passwd").first).to_contain_text("C")
     widget(page).screenshot(path=screenshots / "layers-files.png")
     page.keyboard.press("Escape")
     expect(layer(page, 2)).to_have_attribute("aria-expanded", "false")

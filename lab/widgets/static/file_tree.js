@@ -117,7 +117,8 @@ function sideOf(say, side) { return side ? humanSize(side.size) : say("nothing_t
 
 function drawDiff(view, found) {
   const classes = { "+": "lab-diff-added", "-": "lab-diff-removed", "@": "lab-diff-skip" };
-  const lines = found.lines.map(([sign, text]) => make("span", { class: `lab-diff-line ${classes[sign] ?? ""}` }, sign === "@" ? text : `${sign} ${text}`));
+  const shown = found.lines.filter(([sign, text]) => sign !== "@" || !/^@@ -[01][ ,]/.test(text));
+  const lines = shown.map(([sign, text]) => make("span", { class: `lab-diff-line ${classes[sign] ?? ""}` }, sign === "@" ? "⋯" : `${sign} ${text}`));
   return [
     make("pre", { class: "lab-diff", tabindex: "0" }, make("code", {}, lines)),
     found.more > 0 && make("p", { class: "lab-soft" }, view.say("lines_more", { count: found.more })),
