@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -18,6 +19,9 @@ from lab.widgets.texts_files import FILES
 from lab.widgets.waste import Waste
 
 FILES_LISTED = 2000
+
+_WASTE_LIMIT, _WASTE_PAUSE = 0.5, 0.2
+"""Seconds of a look in which files of layers are listed, and seconds until it goes on."""
 
 
 class Layers(LiveWidget):
@@ -122,11 +126,18 @@ class LayersWatch(Watch):
         self._sink.show_hidden(self._hidden(shown))
 
     def _hidden(self, shown: Sequence[picture.Shown]) -> dict[str, Json]:
-        """Return what the layers of these images hide of those below them."""
+        """Return what the layers of these images hide of those below them, as far as is known.
+
+        To list the files of many new layers takes a while, so the rest comes at the next look.
+        """
         hidden: dict[str, Json] = {}
-        if self.source.tells_files:
-            for image in shown:
-                hidden |= self._waste.of([step.chain for step in image.steps if step.number])
+        end = time.monotonic() + _WASTE_LIMIT
+        self.pause = None
+        for image in shown if self.source.tells_files else ():
+            if time.monotonic() > end:
+                self.pause = _WASTE_PAUSE
+                break
+            hidden |= self._waste.of([step.chain for step in image.steps if step.number])
         return hidden
 
     def stop(self) -> None:
