@@ -8,34 +8,20 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Any, Protocol
+from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.application import ExtensionApp
 from tornado import web
 
 from lab.config import Config
-from lab.jupyter import environment, hub, meter
+from lab.course.progress import Progress
+from lab.jupyter import course, environment, fresh, hub, meter
 from lab.jupyter.foreign import ForeignEngine
-from lab.jupyter.keeper import EngineKeeper, Status
+from lab.jupyter.fresh import Engine, Engines
+from lab.jupyter.keeper import EngineKeeper
 
 _ENGINE = "lab_engine"
-
-
-class Engine(Protocol):
-    """What the server has to do with an engine; `kind` is `lab`, or `docker` for a learner's own.
-
-    To ask for the `status` may take a moment.  `start` returns at once, `stop` when it has ended.
-    """
-
-    kind: str
-
-    @property
-    def status(self) -> Status: ...
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 class EngineHandler(APIHandler):
@@ -43,7 +29,7 @@ class EngineHandler(APIHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        engine: Engine = self.settings[_ENGINE]
+        engine: Engines = self.settings[_ENGINE]
         status = await asyncio.to_thread(lambda: engine.status)
         self.finish({"engine": engine.kind, "state": status.state, "message": status.message})
 
@@ -62,14 +48,20 @@ class LabExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         config = Config.from_environ()
         environment.apply(config, os.environ)
-        self.engine = self._engine_of(config)
+        self.engine = Engines(lambda: self._engine_of(config))
         self.settings[_ENGINE] = self.engine
         self.settings[meter.METER] = meter.Meter()
         self.settings[hub.HUB] = None if config.docker_host else config.socket
+        self.settings[fresh.FRESH] = self.engine
+        passing = course.is_passing(os.environ)
+        kept = Progress(config.state)
+        self.settings[course.COURSE] = course.Course(kept, self.engine.kind, passing)
         self.engine.start()
 
     def initialize_handlers(self) -> None:
         self.handlers.append((r"/lab/engine/?", EngineHandler))
+        self.handlers.append((r"/lab/engine/reset", fresh.FreshHandler))
+        self.handlers.extend(course.HANDLERS)
         self.handlers.append((r"/lab/doctor/?", meter.MeterHandler))
         self.handlers.append((r"/lab/hub", web.RedirectHandler, {"url": "hub/"}))
         self.handlers.append((r"/lab/hub/(.*)", hub.HubHandler))

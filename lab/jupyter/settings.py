@@ -19,7 +19,8 @@ from lab.config import Config
 from lab.errors import NotFound
 from lab.jupyter import workspace
 
-FIRST_PAGE = "en/02_first_container.ipynb"
+FIRST_PAGE = "/lab"
+"""Home opens there by itself; what was open the last time is opened again."""
 
 DEFAULTS = {
     # no question about news, and nothing fetched from the internet
@@ -37,7 +38,7 @@ def settings(folder: Path) -> dict[str, str]:
         "ServerApp.log_level": "WARN",
         # nbgrader wants its course below the server's root; exercises are opened by their path
         "CourseDirectory.root": str(folder),
-        "LabApp.default_url": f"/lab/tree/{FIRST_PAGE}",
+        "LabApp.default_url": FIRST_PAGE,
         "LabApp.extension_manager": "readonly",
     }
 

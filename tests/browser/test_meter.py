@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from ..conftest import until
-from .jupyterlab import LIMIT
+from .jupyterlab import LIMIT, menu
 from .running import RunningLab
 from .test_first_container import choose_theme
 
@@ -22,16 +22,18 @@ pytestmark = pytest.mark.timeout(150)
 
 
 def open_launcher(page: Page, lab: RunningLab, name: str) -> None:
-    """Open JupyterLab in a workspace of the test's own, which begins with the launcher."""
+    """Open JupyterLab in a workspace of the test's own, and the launcher there."""
     address, _, token = lab.url.partition("?token=")
     server = address.partition("/lab")[0]
     page.goto(f"{server}/lab/workspaces/{name}?reset&token={token}")
+    expect(page.locator(".docker-lab-home li").first).to_be_visible(timeout=LIMIT)
+    menu(page, "File", "New Launcher")
     expect(page.locator(".jp-LauncherCard").first).to_be_visible(timeout=LIMIT)
 
 
 def open_panel(page: Page, lab: RunningLab, name: str) -> Locator:
     open_launcher(page, lab, name)
-    page.locator(".jp-LauncherCard", has_text="Docker Lab").click()
+    page.locator(".jp-LauncherCard", has_text="what is real here").click()
     meter = page.locator(".docker-lab-meter")
     expect(row(meter, "place", "user")).to_be_visible(timeout=LIMIT)
     return meter

@@ -15,6 +15,8 @@ from lab.errors import NotFound
 from lab.jupyter import _jupyter_server_extension_points, environment, settings, start
 from lab.jupyter.extension import LabExtension, engine_command
 
+LESSON = "en/02_first_container.ipynb"
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
@@ -91,8 +93,8 @@ def test_defaults_leave_the_learners_choices(tmp_path: Path) -> None:
 
 
 def test_lessons_are_found_beside_the_program() -> None:
-    """Is the folder that `lab start` shows the one with the first page in it?"""
-    assert (settings.notebooks() / settings.FIRST_PAGE).is_file()
+    """Is the folder that `lab start` shows the one with the lessons in it?"""
+    assert (settings.notebooks() / LESSON).is_file()
 
 
 def test_missing_lessons_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_server_that_others_start(tmp_path: Path) -> None:
 
     settings.configure(Given(), place)
     folder = tmp_path / "work"
-    assert (folder / settings.FIRST_PAGE).is_file()
+    assert (folder / LESSON).is_file()
     assert found["ServerApp"]["root_dir"] == str(folder)
     assert Given.ServerApp.jpserver_extensions == {"lab.jupyter": True}
     words = start.arguments(folder, None, browser=True)

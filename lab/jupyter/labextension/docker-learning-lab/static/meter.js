@@ -1,27 +1,11 @@
 // The isolation meter as a page: verdicts, then what was found, section by section.
 // Source of the report's form: `lab doctor --json`.
 
+import { languageButtons, loadStyle, make, rich } from "./dom.js";
 import { LANGUAGES, remember, words } from "./words.js";
 
 const GRADES = ["real", "limited", "absent"];
 const SIGNS = { real: "M3 8.5l3.2 3.2L13 4.8", limited: "M3 9.5q2.5-3 5 0t5 0", absent: "M4 8h8" };
-
-/** Make an element: attributes, `on…` listeners, and children (strings or nodes). */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-/** Return a sentence of the report as nodes: what stands between backticks is code. */
-function rich(text) {
-  return text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
-}
 
 /** A sign that stands beside a word, never instead of one. */
 function sign(grade) {
@@ -48,7 +32,7 @@ export class Meter {
 
   /** Get the report and show it. */
   start() {
-    loadStyle();
+    loadStyle("meter.css");
     this._draw();
     void this._measure("GET");
   }
@@ -113,19 +97,7 @@ export class Meter {
   }
 
   _switches() {
-    return Object.entries(LANGUAGES).map(([code, name]) =>
-      make(
-        "button",
-        {
-          type: "button",
-          lang: code,
-          "data-language": code,
-          "aria-pressed": String(code === this._language),
-          onclick: () => this._speak(code),
-        },
-        name,
-      ),
-    );
+    return languageButtons(LANGUAGES, this._language, (code) => this._speak(code));
   }
 
   _failure(message) {
@@ -197,12 +169,5 @@ export class Meter {
       .map((name) =>
         make("p", {}, make("span", { class: "docker-lab-soft" }, `${this.say(name)}: `), rich(told[name][this._language])),
       );
-  }
-}
-
-function loadStyle() {
-  const address = new URL("meter.css", import.meta.url).href;
-  if (document.querySelector(`link[href="${address}"]`) === null) {
-    document.head.append(make("link", { rel: "stylesheet", href: address }));
   }
 }

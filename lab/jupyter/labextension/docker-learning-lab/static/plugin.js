@@ -1,5 +1,6 @@
 // JupyterLab's side of the isolation meter and of the Hub: commands, cards in the launcher, a panel.
 
+import { makeHomePlugin } from "./plugin_home.js";
 import { Meter } from "./meter.js";
 import { languageOf, words } from "./words.js";
 
@@ -14,19 +15,27 @@ const HUB_ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" wi
   <g class="jp-icon3" stroke="#616161" stroke-width="1.8" stroke-linejoin="round">
     <path d="M4 8l8-4 8 4v8l-8 4-8-4z"/><path d="M4 8l8 4 8-4M12 12v8"/></g></svg>`;
 
-/** Return the plugin; `shared` gives the modules that JupyterLab shares. */
-export async function makePlugin(shared) {
-  const [application, apputils, launcher, services, translation, icons, lumino] = await Promise.all(
-    [
-      "@jupyterlab/application",
-      "@jupyterlab/apputils",
-      "@jupyterlab/launcher",
-      "@jupyterlab/services",
-      "@jupyterlab/translation",
-      "@jupyterlab/ui-components",
-      "@lumino/widgets",
-    ].map(shared),
-  );
+const SHARED = {
+  application: "@jupyterlab/application",
+  apputils: "@jupyterlab/apputils",
+  launcher: "@jupyterlab/launcher",
+  notebook: "@jupyterlab/notebook",
+  services: "@jupyterlab/services",
+  settings: "@jupyterlab/settingregistry",
+  translation: "@jupyterlab/translation",
+  icons: "@jupyterlab/ui-components",
+  lumino: "@lumino/widgets",
+};
+
+/** Return the plugins; `shared` gives the modules that JupyterLab shares. */
+export async function makePlugins(shared) {
+  const names = Object.keys(SHARED);
+  const loaded = await Promise.all(names.map((name) => shared(SHARED[name])));
+  const modules = Object.fromEntries(names.map((name, place) => [name, loaded[place]]));
+  return [makeHomePlugin(modules), makePlugin(modules)];
+}
+
+function makePlugin({ application, apputils, launcher, services, translation, icons, lumino }) {
   return {
     id: "docker-learning-lab:doctor",
     description: "Shows what of Docker's isolation is real here.",

@@ -19,9 +19,9 @@
     },
     async get(module) {
       if (module !== "./extension") throw new Error(`there is no module ${module}`);
-      const { makePlugin } = await import(new URL("plugin.js", here));
-      const plugin = await makePlugin(shared);
-      return () => ({ __esModule: true, default: plugin });
+      const { makePlugins } = await import(new URL("plugin.js", here));
+      const plugins = await makePlugins(shared);
+      return () => ({ __esModule: true, default: plugins });
     },
   };
 })();
