@@ -22,7 +22,6 @@ export class Home {
     this._asked = null;
     this._said = {};
     this._fault = "";
-    this._reload = false;
   }
 
   start() {
@@ -103,8 +102,8 @@ export class Home {
     remember(language);
     this._draw();
     this.node.querySelector(`[data-language="${language}"]`).focus();
-    this._reload = await this._lab.speak(language).catch(() => false);
-    this._draw();
+    // JupyterLab asks itself whether to load the page again
+    await this._lab.speak(language).catch((error) => console.warn("docker-lab:", error));
   }
 
   // --- drawing
@@ -135,20 +134,12 @@ export class Home {
   }
 
   _notice() {
-    if (this._fault) {
-      return make(
-        "div",
-        { class: "docker-lab-notice", role: "alert" },
-        this.say("failed", { reason: this._fault }),
-        this._button("retry", "retry", () => void this.look()),
-      );
-    }
-    if (!this._reload) return "";
+    if (!this._fault) return "";
     return make(
       "div",
-      { class: "docker-lab-notice", role: "status" },
-      this.say("reload"),
-      this._button("reload_now", "reload", () => window.location.reload()),
+      { class: "docker-lab-notice", role: "alert" },
+      this.say("failed", { reason: this._fault }),
+      this._button("retry", "retry", () => void this.look()),
     );
   }
 

@@ -83,13 +83,12 @@ function needs(app, request, registry) {
   };
 }
 
-/** Set JupyterLab's own language; return whether the page must be loaded again for it. */
+/** Set JupyterLab's own language, which follows when the page is loaded again. */
 async function setLocale(registry, wanted) {
-  if (!registry) return false;
+  if (!registry) return;
   const { composite } = await registry.get(TRANSLATION, "locale");
-  if (composite === wanted || (composite === "default" && wanted === "en")) return false;
+  if (composite === wanted || (composite === "default" && wanted === "en")) return;
   await registry.set(TRANSLATION, "locale", wanted);
-  return true;
 }
 
 function makePanel({ lumino, apputils }, icon, home, course) {
