@@ -46,7 +46,7 @@ class Socket:
     # --- lab.runtime.stdio.Client
 
     def send(self, stream: int, data: bytes) -> None:
-        if stream in self._wanted:
+        if stream in self._wanted and not self.closed.done():
             self._waiting.append(data)
             self._size += len(data)
             self._wake.set()
@@ -131,7 +131,8 @@ async def _serve(request: web.Request, container: Container, socket: Socket) -> 
     try:
         if flag(request, "logs") and container.log is not None:
             await send_log(container.log, socket)
-        if flag(request, "stream"):
+        # one that has left meanwhile takes nothing any more, and would hold the container up
+        if flag(request, "stream") and not socket.closed.done():
             container.streams.attach(socket)
             request.app[ENGINE].containers.log_event(container, "attach")
         else:
