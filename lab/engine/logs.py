@@ -119,12 +119,13 @@ class LogFile:
         `file` is what `opened` returned.
         """
         offset, size = await asyncio.to_thread(start_of, file, query)
+        end = None if follow else size
         while True:
             changed, finished = self._changed, self.finished
-            lines, offset, more = await asyncio.to_thread(read, file, query, offset)
+            lines, offset, more = await asyncio.to_thread(read, file, query, offset, end)
             if lines:
                 yield lines
-            if not follow and (offset >= size or not more):
+            if not follow and not more:
                 return
             if not more:
                 if finished:
@@ -156,19 +157,19 @@ class LogFile:
 
 
 def read(
-    file: io.BufferedReader, query: LogQuery, offset: int = 0
+    file: io.BufferedReader, query: LogQuery, offset: int = 0, end: int | None = None
 ) -> tuple[list[LogLine], int, bool]:
     """Return some wanted lines from a byte offset on, the offset after them, and whether to go on.
 
-    Blocks while it reads; `tail` is not looked at.
+    Blocks while it reads; `tail` is not looked at.  What begins at the offset `end` is left out.
     """
     lines: list[LogLine] = []
     # what is older than is to be kept has become a hole
     offset = data_from(file.fileno(), offset)
     file.seek(offset)
     for row in islice(file, _ROWS):
-        if not row.endswith(b"\n"):
-            # still being written
+        if not row.endswith(b"\n") or (end is not None and offset >= end):
+            # still being written, or after the end
             break
         offset += len(row)
         line = _parse(row)

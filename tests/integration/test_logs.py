@@ -108,3 +108,13 @@ def test_first_words_right_after_the_start(client: docker.DockerClient) -> None:
 def test_a_container_that_never_ran_has_said_nothing(client: docker.DockerClient) -> None:
     """Is its log empty, rather than an error?"""
     assert client.containers.create("busybox", ["echo", "hello"]).logs() == b""
+
+
+def test_an_end_of_a_log_that_grows(client: docker.DockerClient) -> None:
+    """Is one line of a container that never stops writing one line, and do all of them end?"""
+    container = client.containers.run(
+        "busybox", ["sh", "-c", "while :; do echo word; done"], detach=True
+    )
+    until(lambda: len(container.logs(tail=500)) >= 2500)
+    for _ in range(5):
+        assert container.logs(tail=1) == b"word\n"
