@@ -58,7 +58,8 @@ class RegistryView extends LiveView {
 
   drawHead() {
     super.drawHead();
-    this.tools.replaceChildren(make("code", {}, this.address || this.say("hub")));
+    const hub = this.model.get("registry").state === "none" ? "Docker Hub" : this.say("hub");
+    this.tools.replaceChildren(make("code", {}, this.address || hub));
   }
 
   drawStage() {
