@@ -17,7 +17,9 @@ from lab.api.params import Filters, flag, number
 from lab.api.requests import parse_create
 from lab.api.streams import send_pieces
 from lab.engine.listing import LIST_FILTERS, select, shown_image
+from lab.engine.machine import parse_platform
 from lab.engine.signals import parse_signal
+from lab.engine.transfer import require_platform
 from lab.errors import Conflict, InvalidParameter, NotFound
 
 
@@ -30,6 +32,8 @@ async def create(request: web.Request) -> web.Response:
     engine = request.app[ENGINE]
     config, host, places = parse_create(await read_object(request))
     name = request.query.get("name", "")
+    if platform := request.query.get("platform", ""):
+        require_platform(engine.store, config["Image"], parse_platform(platform))
     container, warnings = await engine.creation.create(name, config, host, places)
     return answer({"Id": container.id, "Warnings": warnings}, status=201)
 

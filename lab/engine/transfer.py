@@ -76,11 +76,7 @@ class Transfer:
         progress = Progress(emit)
         progress.say(f"Status: {_status(newer)} for {reference.familiar()}")
         if platform is not None and not is_for(image, platform):
-            own = f"{image.config.os}/{image.config.architecture}"
-            progress.say(
-                f"WARNING: image with reference {reference.familiar_name} was found but does not"
-                f" match the specified platform: wanted {platform}, actual: {own}"
-            )
+            progress.say(f"WARNING: {_mismatch(image, reference.familiar_name, platform)}")
         return image
 
     async def pull_all(
@@ -226,3 +222,21 @@ def is_for(image: Image, platform: Platform) -> bool:
     """Return whether an image is for this system and architecture."""
     config = image.config
     return (config.os, config.architecture) == (platform.os, platform.architecture)
+
+
+def require_platform(store: ImageStore, name: str, platform: Platform) -> None:
+    """Raise NotFound, in Docker's words, if the image that a name means is not for `platform`.
+
+    Clients pull then.
+    """
+    image = store.resolve(name)
+    if not is_for(image, platform):
+        raise NotFound(_mismatch(image, name, platform))
+
+
+def _mismatch(image: Image, name: str, platform: Platform) -> str:
+    own = f"{image.config.os}/{image.config.architecture}"
+    return (
+        f"image with reference {name} was found but does not match the specified platform:"
+        f" wanted {platform}, actual: {own}"
+    )

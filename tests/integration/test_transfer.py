@@ -137,6 +137,18 @@ def test_what_a_registry_has_is_looked_up(client: docker.DockerClient) -> None:
     assert not data.has_platform("linux/s390x")
 
 
+def test_a_container_for_another_machine(client: docker.DockerClient, cli: Cli) -> None:
+    """Is an image that is not of the wanted platform refused, in Docker's words, not run?"""
+    own = client.images.get("busybox").attrs["Architecture"]
+    assert cli("run", "--rm", "--platform", f"linux/{own}", "busybox", "true").returncode == 0
+    told = cli("run", "--rm", "--platform", "linux/s390x", "busybox", "true")
+    assert told.returncode == 125
+    assert (
+        "Error response from daemon: image with reference busybox was found but does not match the "
+        f"specified platform: wanted linux/s390x, actual: linux/{own}"
+    ) in told.stderr
+
+
 def test_a_client_that_leaves_harms_nobody(
     client: docker.DockerClient, engine: EngineProcess
 ) -> None:
