@@ -152,7 +152,8 @@ async def _let_it_speak(container: Container) -> None:
 
     Here that answer comes earlier, and clients look for the first words right after it.
     """
-    end = seconds_of(container.record.state.started_at) + _HEAD_START
+    # never longer: the clock may have been set back since the start
+    end = min(seconds_of(container.record.state.started_at), time.time()) + _HEAD_START
     while container.record.state.is_running and time.time() < end:
         await asyncio.sleep(0.005)
 
