@@ -110,6 +110,17 @@ def unreachable(method: str, url: URL, error: BaseException) -> RegistryError:
     return RegistryError(f'{method.capitalize()} "{url}": {cause(error)}')
 
 
+def no_address(text: str, error: ValueError) -> RegistryError:
+    """Return the error (status 0) for an endpoint's URL that leads nowhere, as Docker words it."""
+    host, colon, port = text.partition("://")[2].rpartition(":")
+    reason = str(error).lower()
+    if isinstance(error, UnicodeError):
+        reason = f"dial tcp: lookup {host if colon else port}: no such host"
+    elif port.isdecimal() and reason.startswith("port"):
+        reason = f"dial tcp: address {port}: invalid port"
+    return RegistryError(f'Get "{text}/v2/": {reason}')
+
+
 def _named_errors(
     status: int, challenges: Iterable[Challenge], body: bytes
 ) -> Iterator[tuple[str, str]]:

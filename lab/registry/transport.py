@@ -15,7 +15,7 @@ from lab.registry import tls
 from lab.registry.authorizer import Authorizer, Scopes
 from lab.registry.challenge import parse_challenges
 from lab.registry.endpoint import Credentials, Endpoint
-from lab.registry.failures import BROKEN, as_error, read_answer, unreachable
+from lab.registry.failures import BROKEN, as_error, no_address, read_answer, unreachable
 
 Body = Callable[[], bytes | AsyncIterator[bytes]]
 """Makes a request's body; called again if the request has to be repeated."""
@@ -100,12 +100,15 @@ class Transport:
         """Ask each URL whether it is a registry; the first that speaks HTTP at all is the one."""
         failure = RegistryError("no endpoints found")
         for text in self._endpoint.urls:
-            url = URL(text) / "v2/"
             try:
+                url = URL(text) / "v2/"
                 async with asyncio.timeout(self._limits.answer):
                     response = await self._send("GET", url, {}, None)
             except BROKEN as error:
                 failure = unreachable("GET", url, error)
+                continue
+            except ValueError as error:
+                failure = no_address(text, error)
                 continue
             challenges = parse_challenges(response.headers.getall("WWW-Authenticate", ()))
             self._authorizer.learn(URL(text), challenges if response.status == 401 else ())
