@@ -20,7 +20,7 @@ from lab.engine.listing import LIST_FILTERS, select, shown_image
 from lab.engine.machine import parse_platform
 from lab.engine.signals import parse_signal
 from lab.engine.transfer import require_platform
-from lab.errors import Conflict, InvalidParameter, NotFound
+from lab.errors import Conflict, InvalidParameter, LabError, NotFound
 
 
 def _given(request: web.Request) -> str:
@@ -74,7 +74,11 @@ async def stop(request: web.Request) -> web.Response:
 
 async def restart(request: web.Request) -> web.Response:
     container, how = container_of(request), _ending(request)
-    await request.app[ENGINE].lifecycle.restart(container, *how)
+    try:
+        await request.app[ENGINE].lifecycle.restart(container, *how)
+    except LabError as error:
+        told = f"Cannot restart container {_given(request)}: {error.message}"
+        raise LabError(told, error.hint) from None
     return web.Response(status=204)
 
 

@@ -69,6 +69,19 @@ def test_the_other_one_ends(client: docker.DockerClient, server: Container) -> N
     assert b"eth0" in sharing.exec_run("ip -o link").output
 
 
+def test_a_restart_that_fails(client: docker.DockerClient, server: Container) -> None:
+    """Is it told, in Docker's words, that the restart is what failed, and why?"""
+    mode = f"container:{server.id}"
+    sharing = client.containers.run("busybox", "sleep 1000", detach=True, pid_mode=mode)
+    server.stop(timeout=0)
+    with pytest.raises(APIError) as caught:
+        sharing.restart(timeout=0)
+    assert caught.value.status_code == 500
+    assert str(caught.value.explanation).startswith(
+        f"Cannot restart container {sharing.id}: cannot join pid namespace of a non running"
+    )
+
+
 def test_one_process_list_for_two(client: docker.DockerClient, server: Container) -> None:
     """Are the other container's processes seen and signalled, and is the network one's own?"""
     shown = run(client, "ps; kill -0 1 && hostname", pid_mode=f"container:{server.id}")
