@@ -11,8 +11,8 @@ Pipe = tuple[int, int]
 
 CHUNK = 1 << 20
 """Bytes that are moved at once; a large pipe takes as many in pieces of a page, or more."""
-SMALL = 1 << 13
-"""Bytes that fit into an empty pipe even where the kernel gives this user small ones only."""
+SMALL = 1 << 12
+"""Bytes that fit into an empty pipe even where the kernel gives this user small ones only: a page."""
 
 
 class PipePool:
