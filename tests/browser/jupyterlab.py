@@ -16,6 +16,14 @@ def open_notebook(page: Page, address: str) -> None:
     wait_idle(page)
 
 
+def open_from_home(page: Page, address: str, lesson: str) -> None:
+    """Open a lesson as a newcomer does: by its name, on the page that the printed address shows."""
+    page.goto(address)
+    home = page.locator(f".docker-lab-home li[data-lesson='{lesson}']")
+    home.get_by_role("button").click(timeout=LIMIT)
+    wait_idle(page)
+
+
 def wait_idle(page: Page) -> None:
     """Wait until the kernel does nothing; before that, keys may be lost."""
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=LIMIT)

@@ -17,7 +17,7 @@ from ..conftest import HOME, until
 from ..deploy import rules
 from ..integration.host import commands, descendants
 from .binder import PORT, Place, memory_of, solved
-from .jupyterlab import code_cells, open_notebook, run_all, run_cell
+from .jupyterlab import code_cells, open_from_home, open_notebook, run_all, run_cell
 from .running import ROOT, RunningLab
 
 pytestmark = pytest.mark.timeout(600)
@@ -71,8 +71,8 @@ def test_saved_machine_is_resumed(lab: RunningLab, place: Place) -> None:
 
 
 def test_lesson_to_its_end(page: Page, lab: RunningLab, screenshots: Path) -> None:
-    """Does the printed address show the first lesson, does it run, and within Binder's memory?"""
-    open_notebook(page, lab.url)
+    """Does the printed address lead to the lesson, does it run, and within Binder's memory?"""
+    open_from_home(page, lab.url, "02_first_container")
     expect(page.locator(".jp-Notebook h1").first).to_contain_text("Your first container")
     expect(page.get_by_text("official Jupyter news")).to_have_count(0)
     run_all(page, RUN_LIMIT)

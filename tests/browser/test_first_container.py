@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from ..conftest import until
 from .jupyterlab import (
     code_cells,
+    open_from_home,
     open_notebook,
     open_terminal,
     run_all,
@@ -60,8 +61,8 @@ def layer(page: Page, number: int) -> Locator:
 def test_newcomer_runs_the_lesson_to_its_end(
     page: Page, lab: RunningLab, screenshots: Path
 ) -> None:
-    """Does the printed address show the lesson, and does the lesson run with no error?"""
-    open_notebook(page, lab.url)
+    """Does the printed address lead to the lesson, and does the lesson run with no error?"""
+    open_from_home(page, lab.url, "02_first_container")
     expect(page.locator(".jp-Notebook h1").first).to_contain_text("Your first container")
     expect(page.get_by_text("official Jupyter news")).to_have_count(0)
     page.screenshot(path=screenshots / "lesson-start.png")
