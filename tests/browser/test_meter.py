@@ -97,7 +97,7 @@ def test_korean_and_dark(page: Page, lab: RunningLab, screenshots: Path) -> None
         assert max(map(int, colour[colour.index("(") + 1 : -1].split(",")[:3])) < 90
         page.screenshot(path=screenshots / "meter-dark-ko.png")
         # JupyterLab stores where its panels are a moment later
-        until(lambda: b"docker-lab" in lab.ask("lab/api/workspaces/meter-ko"), 20.0)
+        until(lambda: b"docker-lab-doctor" in lab.ask("lab/api/workspaces/meter-ko"), 20.0)
         page.reload()
         expect(meter.get_by_role("heading", level=1)).to_have_text(
             "여기서 무엇이 진짜인가", timeout=LIMIT
