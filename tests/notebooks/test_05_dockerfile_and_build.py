@@ -56,3 +56,9 @@ def test_failing_builds_say_why(ran: Ran) -> None:
     assert "unknown instruction: RUNN" in told
     assert "pull access denied for nosuchimage" in told
     assert "unable to prepare context" in told
+
+
+def test_images_of_single_steps_are_listed_with_a(ran: Ran) -> None:
+    """Does `docker images -a` show the nameless images of the steps, beside the named one?"""
+    assert re.search(r"^<none> +<none> ", ran.output("images-all"), re.MULTILINE)
+    assert re.search(r"^greeter +1 ", ran.output("images-all"), re.MULTILINE)

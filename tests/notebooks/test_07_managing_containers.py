@@ -39,6 +39,12 @@ def test_exit_and_detach(ran: Ran) -> None:
     assert re.search(r"Up .*box", ran.output("detach"))
 
 
+def test_attach_leads_to_the_first_process(ran: Ran) -> None:
+    """Is the shell that attach leads to process 1, and left running once more?"""
+    assert re.search(r"^I am process 1\s*$", ran.output("attach"), re.MULTILINE)
+    assert "^P^Q" in ran.output("attach")
+
+
 def test_exit_codes_and_output_of_a_job(ran: Ran) -> None:
     """Are the exit code and both outputs there, and does --rm remove?"""
     assert "the colour is blue" in ran.output("once")

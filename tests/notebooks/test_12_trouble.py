@@ -58,3 +58,11 @@ def test_server_is_mended(ran: Ran) -> None:
     assert "/etc/nginx/conf.d/default.conf:4" in ran.output("server-ask")
     assert "is not running" in ran.output("server-mend")
     assert "True" in ran.output("server-mend")
+
+
+def test_system_prune_takes_the_labelled_one_only(ran: Ran) -> None:
+    """Is just one container removed, and none with that label left?"""
+    told = ran.output("system-prune")
+    assert len(re.findall(r"^[0-9a-f]{64}\s*$", told, re.MULTILINE)) == 1
+    assert "Total reclaimed space" in told
+    assert "debian" not in told.rsplit("CONTAINER ID", 1)[1]
