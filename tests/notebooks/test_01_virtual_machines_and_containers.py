@@ -51,7 +51,10 @@ def test_measured_as_the_texts_say(ran: Ran) -> None:
     container, five = light["container", 1], light["container", 5]
     assert five["disk"] < container["disk"] * 1.1
     vm = all_of_them["vm", 1]
-    assert vm["start"] > container["start"] and vm["work"] > container["work"]
+    assert vm["start"] > container["start"]
+    # an engine in a microVM has its containers there as well
+    bare = light["process", 1] if ran.variant.sandbox == "vm" else container
+    assert vm["work"] > bare["work"]
     assert vm["memory"] > container["memory"] * 3
     if ("vm", 2) in all_of_them:
         assert all_of_them["vm", 2]["memory"] > vm["memory"] * 1.5
