@@ -235,7 +235,9 @@ class Lifecycle:
         try:
             with contextlib.suppress(NotModified):
                 await self.stop(container, seconds, number)
-            await self.start(container)
+            # somebody else may have started it meanwhile
+            with contextlib.suppress(NotModified):
+                await self.start(container)
         finally:
             container.restarting = False
         self._containers.log_event(container, "restart")

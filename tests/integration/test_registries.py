@@ -45,7 +45,8 @@ def program(client: docker.DockerClient, folder: Path) -> Path:
     container = client.containers.create("registry:2")
     pieces, _ = container.get_archive("/usr/bin/docker-registry")
     with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
-        archive.extractall(folder, filter="tar")
+        # Debian's Python 3.11 has no filters yet
+        archive.extractall(folder, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
     container.remove()
     return folder / "docker-registry"
 

@@ -238,7 +238,9 @@ def test_events(client: docker.DockerClient) -> None:
     container.wait()
     container.remove()
     client.volumes.get("told").remove()
-    told = client.events(since=0, until=2**33, decode=True, filters={"volume": "told"})
+    told = client.events(
+        since=0, until=2**33, decode=True, filters={"type": "volume", "volume": "told"}
+    )
     events = [next(told) for _ in range(4)]
     told.close()
     assert [each["Action"] for each in events] == ["create", "mount", "unmount", "destroy"]
