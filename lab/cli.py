@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code.  Errors are one sentence on standard error."""
     options = _parser().parse_args(argv)
     try:
-        return int(options.run(Config.from_environ(), options))
+        code = int(options.run(Config.from_environ(), options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _reader_left()
     except LabError as error:
         print(f"lab: {error.message}", file=sys.stderr)
         if error.hint:
@@ -31,6 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
         return 130
+
+
+def _reader_left() -> int:
+    """End quietly when who reads the output has seen enough, as `head` has."""
+    with open(os.devnull, "wb") as nobody:
+        os.dup2(nobody.fileno(), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,23 @@ def test_a_terminal_that_is_narrow(tmp_path: Path) -> None:
     # paths are not broken
     lines = [line for line in done.stdout.splitlines() if str(tmp_path) not in line]
     assert max(map(len, lines)) <= 70
+
+
+def test_reader_that_has_seen_enough(tmp_path: Path) -> None:
+    """Does `lab doctor | head` end with no complaint when nobody reads on?"""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        told = subprocess.run(
+            [*PYTHON, "doctor"],
+            env={**os.environ, "LAB_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT,
+        )
+    finally:
+        os.close(writing)
+    assert told.stderr == ""
+    assert told.returncode == 128 + signal.SIGPIPE

@@ -19,3 +19,4 @@ def test_the_lab_says_what_it_is(ran: Ran) -> None:
     assert "+lab" in told
     assert f"lab.sandbox={ran.variant.sandbox}" in told
     assert "namespaces" in ran.output("doctor")
+    assert "Traceback" not in ran.output("doctor")
