@@ -84,7 +84,7 @@ def journeys() -> Iterator[object]:
             yield pytest.param(language, lesson, marks=marks, id=f"{lesson}-{language}")
 
 
-@pytest.mark.parametrize(("language", "lesson"), journeys())
+@pytest.mark.parametrize(("language", "lesson"), list(journeys()))
 def test_learner_takes_a_lesson(page: Page, lab: RunningLab, language: str, lesson: str) -> None:
     """Does a lesson run with no error, do its widgets live, answer a terminal, and judge?"""
     Progress(lab.home / "state").reset()
