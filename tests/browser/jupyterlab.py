@@ -64,6 +64,15 @@ def code_cells(page: Page) -> Locator:
     return page.locator(".jp-Notebook .jp-CodeCell")
 
 
+def errors(page: Page) -> Locator:
+    """Return the outputs that are errors of cells; what commands write to stderr is none.
+
+    JupyterLab gives both the same type, so they are told apart by what IPython writes in each error.
+    """
+    stderr = page.locator("[data-mime-type='application/vnd.jupyter.stderr']")
+    return stderr.filter(has_text="Cell In[")
+
+
 def menu(page: Page, *names: str) -> None:
     """Choose an entry of the menus, by the names on the way to it."""
     bar, *entries = names

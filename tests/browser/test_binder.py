@@ -17,7 +17,7 @@ from ..conftest import HOME, until
 from ..deploy import rules
 from ..integration.host import commands, descendants
 from .binder import PORT, Place, memory_of, solved
-from .jupyterlab import code_cells, open_from_home, open_notebook, run_all, run_cell
+from .jupyterlab import code_cells, errors, open_from_home, open_notebook, run_all, run_cell
 from .running import ROOT, RunningLab
 
 pytestmark = pytest.mark.timeout(600)
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.timeout(600)
 EXERCISE = "02_first_container"
 RUN_LIMIT = 240_000
 BINDER_MEMORY = 2 << 30
-ERRORS = "[data-mime-type='application/vnd.jupyter.error']"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def test_lesson_to_its_end(page: Page, lab: RunningLab, screenshots: Path) -> No
     expect(page.locator(".jp-Notebook h1").first).to_contain_text("Your first container")
     expect(page.get_by_text("official Jupyter news")).to_have_count(0)
     run_all(page, RUN_LIMIT)
-    expect(page.locator(ERRORS)).to_have_count(0)
+    expect(errors(page)).to_have_count(0)
     expect(code_cells(page).last).to_contain_text("CONTAINER ID")
     page.screenshot(path=screenshots / "binder-lesson.png")
     used = memory_of(descendants(lab.process.pid))
@@ -105,7 +104,7 @@ def test_exercise_solved(page: Page, lab: RunningLab, screenshots: Path) -> None
     solved(source, lab.home / "work" / name)
     open_notebook(page, lab.address(name))
     run_all(page, RUN_LIMIT)
-    expect(page.locator(ERRORS)).to_have_count(0)
+    expect(errors(page)).to_have_count(0)
     expect(code_cells(page).last).to_contain_text("All done.")
     page.screenshot(path=screenshots / "binder-exercise.png")
     client = docker.DockerClient(base_url=lab.docker_host)

@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from ..conftest import until
 from .jupyterlab import (
     code_cells,
+    errors,
     open_from_home,
     open_notebook,
     open_terminal,
@@ -67,7 +68,7 @@ def test_newcomer_runs_the_lesson_to_its_end(
     expect(page.get_by_text("official Jupyter news")).to_have_count(0)
     page.screenshot(path=screenshots / "lesson-start.png")
     run_all(page)
-    expect(page.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
+    expect(errors(page)).to_have_count(0)
     cleaned = code_cells(page).filter(has_text="docker rm -f web web2").last
     expect(cleaned).to_contain_text("CONTAINER ID")
     expect(container(page, "web")).to_have_count(0)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import docker
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, Page, expect
 
+from lab import widgets
 from lab.course.lesson import LESSONS, Question
 from lab.course.loader import load
 from lab.course.progress import Progress
 
-from .jupyterlab import open_notebook, open_terminal, run_all, show_tab
-from .running import RunningLab
+from .jupyterlab import errors, open_notebook, open_terminal, run_all, run_cell, show_tab
+from .running import ROOT, RunningLab
 
 ALWAYS = (("en", "09_volumes"), ("ko", "08_networks"))
 """What `make test` takes; `make test-all` takes every lesson in both languages."""
@@ -40,11 +44,14 @@ def _run(picture: str, name: str, shows: str) -> Deed:
     return Deed(picture, command, shows, f"docker rm -f {name}")
 
 
+_MAKERS = [name for name in widgets.__all__ if isinstance(getattr(widgets, name), type)]
+_SHOWS_WIDGET = re.compile(rf"^(\w+ = )?({'|'.join(_MAKERS)}|open_port)\(", re.MULTILINE)
+
 _TOKEN = ".lab-lc-running .lab-lc-token:has-text('{}')"
 
 DEEDS = {
     "02_first_container": _run("layers", "by-hand", ".lab-container:has-text('by-hand')"),
-    "03_architecture": _run("glass", "by-hand", ".lab-ge-commands :text('docker run')"),
+    "03_architecture": _run("glass", "by-hand", ".lab-ge-said:has-text('docker run')"),
     "04_images_and_layers": _run("layers", "by-hand", ".lab-container:has-text('by-hand')"),
     "05_dockerfile_and_build": Deed(
         "build-cache",
@@ -90,22 +97,34 @@ def test_learner_takes_a_lesson(page: Page, lab: RunningLab, language: str, less
     Progress(lab.home / "state").reset()
     open_notebook(page, lab.address(f"{language}/{lesson}.ipynb"))
     run_all(page, RUN_LIMIT)
-    expect(page.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
-    look_at_widgets(page)
+    expect(errors(page)).to_have_count(0)
+    look_at_widgets(page, lesson)
     predict(page, language, lesson)
     answer_quiz(page, language, lesson)
     if lesson in DEEDS:
         do(page, f"{lesson}.ipynb", DEEDS[lesson], lab)
 
 
-def look_at_widgets(page: Page) -> None:
+def test_error_of_a_cell_is_seen(page: Page, lab: RunningLab) -> None:
+    """Would an error in a lesson be found, and is what a command complains of none?"""
+    cells = [new_code_cell("!ls /not-there"), new_code_cell("1 / 0"), new_code_cell("1 +")]
+    content = new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+    lab.ask("api/contents/errors.ipynb", body={"type": "notebook", "content": content})
+    open_notebook(page, lab.address("errors.ipynb"))
+    for number, source in enumerate(("not-there", "1 / 0", "1 +")):
+        run_cell(page, source)
+        expect(errors(page)).to_have_count(number)
+
+
+def look_at_widgets(page: Page, lesson: str) -> None:
     """See that each widget is drawn, within its width, with a kernel and an engine that live."""
-    widgets = page.locator(".jp-OutputArea-output .lab-root")
-    models = page.locator("[data-mime-type='application/vnd.jupyter.widget-view+json']")
-    expect(widgets).to_have_count(models.count())
+    shown = page.locator(".jp-OutputArea-output .lab-root")
+    expect(shown).to_have_count(widgets_in(lesson))
     expect(page.locator(".lab-stale:visible")).to_have_count(0)
-    for number in range(widgets.count()):
-        widget = widgets.nth(number)
+    for number in range(shown.count()):
+        widget = shown.nth(number)
         widget.scroll_into_view_if_needed()
         expect(widget).to_be_visible()
         assert widget.evaluate("each => each.scrollWidth - each.clientWidth") <= 1, number
@@ -113,10 +132,17 @@ def look_at_widgets(page: Page) -> None:
         expect(state).to_have_attribute("data-state", "live")
 
 
+def widgets_in(lesson: str) -> int:
+    """Return how many cells of a lesson, which has the same code in both languages, show a widget."""
+    notebook = nbformat.read(ROOT / "notebooks" / "en" / f"{lesson}.ipynb", as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return sum(_SHOWS_WIDGET.search(source) is not None for source in code)
+
+
 def predict(page: Page, language: str, lesson: str) -> None:
     """Choose: what is right for the first prediction, for the others what is wrong."""
     for number, (key, question) in enumerate(load(lesson).predictions.items()):
-        block = page.locator(f".lab-predict .lab-question[data-id='{lesson}.{key}']")
+        block = page.locator(f".lab-predict .lab-question[data-id='{lesson}/prediction/{key}']")
         right = number == 0
         option(block, question, language, right).click()
         expect(block.locator(f"strong.lab-verdict-{'right' if right else 'wrong'}")).to_be_visible()
@@ -151,5 +177,8 @@ def do(page: Page, tab: str, deed: Deed, lab: RunningLab) -> None:
     terminal.run(deed.command)
     show_tab(page, tab)
     expect(shown.nth(before)).to_be_attached()
-    show_tab(page, "Terminal 1")
+    # other tests may have terminals too, and each has a number of its own
+    page.locator(".lm-DockPanel-tabBar .lm-TabBar-tabLabel", has_text="Terminal").click()
     terminal.run(deed.undo)
+    terminal.type("exit")
+    expect(page.locator(".jp-Terminal")).to_have_count(0)

@@ -89,7 +89,7 @@ function drawSteps(view, build) {
   return make(
     "div",
     { class: "lab-bc-steps" },
-    make("p", { class: "lab-soft" }, say("hits", { hits: build.hits, count: build.steps.length + build.more })),
+    build.steps.length > 0 && make("p", { class: "lab-soft" }, say("hits", { hits: build.hits, count: build.steps.length + build.more })),
     make("ol", {}, rows),
     build.more > 0 && make("p", { class: "lab-soft" }, say("more", { count: build.more })),
     build.error && make("p", { class: "lab-bc-error", role: "note" }, build.error),
