@@ -36,7 +36,7 @@ _FROM = {
     "pause": ("running",),
     "unpause": ("paused",),
     "die": ("running", "paused", "restarting"),
-    "destroy": ("exited", "created", "dead", "removing", "paused", "restarting"),
+    "destroy": ("exited", "created", "dead", "paused", "restarting"),
 }
 """Where an arrow can begin; first, where it begins if nothing else is known."""
 

@@ -25,7 +25,7 @@ from lab.widgets import Layers
 
 from ..browser.running import RunningLab, check_out, start_lab
 from ..conftest import ROOT, until
-from ..notebooks.test_lessons import output
+from ..notebooks.lessons import output
 from .foreign import Foreign
 from .stand_in import without_extension
 

@@ -66,11 +66,20 @@ class Ran:
     left: Mapping[str, list[str]]
 
     def cell(self, cell_id: str) -> Any:
-        return next(cell for cell in self.notebook.cells if cell.id == cell_id)
+        return cell_of(self.notebook, cell_id)
 
     def output(self, cell_id: str) -> str:
         """Return what a cell printed."""
-        return "".join(out.get("text", "") for out in self.cell(cell_id).outputs)
+        return output(self.notebook, cell_id)
+
+
+def cell_of(notebook: Notebook, cell_id: str) -> Any:
+    return next(cell for cell in notebook.cells if cell.id == cell_id)
+
+
+def output(notebook: Notebook, cell_id: str) -> str:
+    """Return what a cell of a notebook printed."""
+    return "".join(out.get("text", "") for out in cell_of(notebook, cell_id).outputs)
 
 
 def read(language: str, lesson: str) -> Notebook:
