@@ -76,7 +76,8 @@ def test_lesson_to_its_end(page: Page, lab: RunningLab, screenshots: Path) -> No
     expect(page.get_by_text("official Jupyter news")).to_have_count(0)
     run_all(page, RUN_LIMIT)
     expect(errors(page)).to_have_count(0)
-    expect(code_cells(page).last).to_contain_text("CONTAINER ID")
+    end = code_cells(page).filter(has_text="docker rm -f web web2").last
+    expect(end).to_contain_text("CONTAINER ID")
     page.screenshot(path=screenshots / "binder-lesson.png")
     used = memory_of(descendants(lab.process.pid))
     print(f"memory of server, kernels and virtual machine: {used >> 20} MB")

@@ -23,6 +23,8 @@ PICTURES = {
     "glass": "GlassEngine()",
 }
 
+TABS = ".lm-DockPanel-tabBar .lm-TabBar-tabLabel"
+
 
 class Desk:
     """A notebook with the pictures, and a terminal beside it."""
@@ -30,11 +32,13 @@ class Desk:
     def __init__(self, page: Page, terminal: Terminal, screenshots: Path) -> None:
         self.page = page
         self.terminal = terminal
+        # numbers go on where other tests have had terminals
+        self.terminal_name = page.locator(TABS, has_text="Terminal ").last.inner_text()
         self.screenshots = screenshots
 
     def run(self, command: str) -> str:
         """Type a command in the terminal, then look at the pictures."""
-        show_tab(self.page, "Terminal 1")
+        show_tab(self.page, self.terminal_name)
         said = self.terminal.run(command)
         show_tab(self.page, "pictures.ipynb")
         return said

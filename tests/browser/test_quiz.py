@@ -195,7 +195,7 @@ def test_progress_is_live_and_reviews(
     open_notebook(page, lab.address(path))
     run_cell(page, "Progress()")
     widget = page.locator(".lab-progress")
-    lesson = widget.locator(".lab-lesson", has_text="Your first container")
+    lesson = widget.locator(".lab-lesson", has_text="02 · ")
     expect(lesson).to_contain_text("begun")
     expect(lesson).to_have_attribute("aria-current", "step")
     expect(lesson).to_contain_text("quiz 1 of 6")
@@ -265,7 +265,7 @@ def test_progress_survives_a_restart_of_the_server(
             option(question(page, key), text).click()
             expect(page.locator(".lab-score").first).to_have_text(f"{right} of 6 right")
             run_cell(page, "Progress()")
-            lesson = page.locator(".lab-lesson", has_text="Your first container")
+            lesson = page.locator(".lab-lesson", has_text="02 · ")
             expect(lesson).to_contain_text(f"quiz {right} of 6")
         finally:
             page.goto("about:blank")

@@ -36,12 +36,18 @@ function openAtFirst(root) {
   return open;
 }
 
+/** The paths of all folders with something in them. */
+function foldersOf(node) {
+  const inside = [...node.children.values()].filter((each) => each.children.size);
+  return [node.path, ...inside.flatMap(foldersOf)];
+}
+
 /** Draw the tree; `scope` tells one tree from another, `ask` what to ask the kernel for a file. */
 function drawTree(view, rows, rest, { scope, label, ask, live }) {
   const { say } = view;
   if (!rows.length) return make("p", { class: "lab-soft" }, say("files_none"));
   const root = treeOf(rows);
-  const open = view.openFolders(scope, () => openAtFirst(root));
+  const open = view.openFolders(scope, foldersOf(root), openAtFirst(root));
   const arriving = live ? view.newAmong(scope, rows.map((row) => `${row.letter}${row.path}${row.size}`)) : new Set();
   const items = [];
   const visit = (node, depth) => {

@@ -62,13 +62,19 @@ class LayersView extends LiveView {
 
   // --- the tree of files
 
-  openFolders(scope, atFirst) {
-    if (!this.folders.has(scope)) this.folders.set(scope, atFirst());
-    return this.folders.get(scope);
+  openFolders(scope, folders, atFirst) {
+    if (!this.folders.has(scope)) this.folders.set(scope, { open: new Set(), seen: new Set() });
+    const { open, seen } = this.folders.get(scope);
+    // a folder that has just come is open if there is room; one that was seen stays as it is
+    for (const path of folders) {
+      if (!seen.has(path) && atFirst.has(path)) open.add(path);
+      seen.add(path);
+    }
+    return open;
   }
 
   toggleFolder(scope, path) {
-    const open = this.folders.get(scope);
+    const { open } = this.folders.get(scope);
     if (!open.delete(path)) open.add(path);
     this.drawDetail();
   }
