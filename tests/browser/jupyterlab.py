@@ -91,3 +91,8 @@ def open_terminal(page: Page) -> Terminal:
 
 def show_tab(page: Page, name: str) -> None:
     page.locator(".lm-DockPanel-tabBar .lm-TabBar-tabLabel").get_by_text(name, exact=True).click()
+
+
+def show_terminal(page: Page) -> None:
+    """Show the page's only terminal; its number depends on those that other pages opened."""
+    page.locator(".lm-DockPanel-tabBar .lm-TabBar-tabLabel", has_text="Terminal").click()

@@ -22,6 +22,7 @@ from .jupyterlab import (
     run_all,
     run_cell,
     show_tab,
+    show_terminal,
     wait_idle,
 )
 from .running import RunningLab
@@ -92,7 +93,7 @@ def test_picture_follows_a_terminal(page: Page, lab: RunningLab, screenshots: Pa
     expect(changes.locator("li", has_text="50x.html")).to_contain_text("D")
     expect(widget(page).locator(".lab-detail")).to_contain_text("docker diff web")
     widget(page).screenshot(path=screenshots / "layers-container.png")
-    show_tab(page, "Terminal 1")
+    show_terminal(page)
     terminal.run("docker rm -f web")
     expect(container(page, "web")).to_have_count(0)
 
