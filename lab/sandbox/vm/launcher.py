@@ -162,7 +162,8 @@ class VmLauncher:
                 "op": "go",
                 "time": time.time(),
                 "entropy": os.urandom(_ENTROPY).hex(),
-                "catalog": str(self._launch.catalog) if self._launch.catalog else None,
+                # in the guest a link on the way, if it is absolute, leads nowhere
+                "catalog": str(self._launch.catalog.resolve()) if self._launch.catalog else None,
                 "own": str(self._launch.root.resolve()),
                 "room": room_for(self._data),
             }

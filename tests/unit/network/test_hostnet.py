@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 
@@ -27,6 +28,16 @@ class Sandbox:
         return set(self.found)
 
 
+class Nobody(socket.socket):
+    """A socket of a sandbox in which nobody answers: the test's own port must not lead to itself."""
+
+    def connect(self, address: object) -> None:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens there")
+
+    def connect_ex(self, address: object) -> int:
+        return errno.ECONNREFUSED
+
+
 @pytest.fixture
 def sandbox() -> Sandbox:
     return Sandbox()
@@ -34,7 +45,7 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture
 def ports(sandbox: Sandbox) -> Iterator[HostNetworkPorts]:
-    relay = PortRelay(lambda kind: socket.socket())
+    relay = PortRelay(lambda kind: Nobody())
     made = HostNetworkPorts(relay, sandbox.look)
     yield made
     made.close()
