@@ -15,7 +15,8 @@ def test_first_container_runs_and_is_gone(ran: Ran) -> None:
 def test_the_lab_says_what_it_is(ran: Ran) -> None:
     """Are client, server and sandbox told, and what is real here?"""
     told = ran.output("version")
-    assert "client " in told
+    assert "Client:" in told
+    assert "Server:" in told
     assert "+lab" in told
     assert f"lab.sandbox={ran.variant.sandbox}" in told
     assert "namespaces" in ran.output("doctor")
